@@ -1,0 +1,24 @@
+import type { Registry } from './contract/registry.ts';
+
+/** Every component of this build, one line each. */
+export const registry: Registry = {
+  receivers: {
+    otlp: () => import('./components/receivers/otlp/index.ts'),
+  },
+  processors: {
+    attributes: () => import('./components/processors/attributes/index.ts'),
+    batch: () => import('./components/processors/batch/index.ts'),
+    memory_limiter: () => import('./components/processors/memory_limiter/index.ts'),
+    resource: () => import('./components/processors/resource/index.ts'),
+  },
+  exporters: {
+    debug: () => import('./components/exporters/debug/index.ts'),
+    file: () => import('./components/exporters/file/index.ts'),
+    nop: () => import('./components/exporters/nop/index.ts'),
+    otlp_grpc: () => import('./components/exporters/otlp_grpc/index.ts'),
+    otlp_http: () => import('./components/exporters/otlp_http/index.ts'),
+  },
+  extensions: {
+    health_check: () => import('./components/extensions/health_check/index.ts'),
+  },
+};
