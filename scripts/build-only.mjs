@@ -1,0 +1,5 @@
+// npm run build: install and build.
+import { build, install } from './toolchain.mjs';
+
+install();
+build();
