@@ -9,6 +9,12 @@ export interface Context {
   readonly clock: Clock;
   /** Index of this shard and how many there are. */
   readonly shard: { readonly index: number; readonly count: number };
+  /**
+   * How a receiver binds its TCP addresses: `shared`: with `reusePort`, beside the other shards;
+   * `alone`: as the only one; `none`: not at all, another shard listens. A unix socket is bound by
+   * shard 0 alone, whatever this says. `alone` when absent.
+   */
+  readonly listen?: 'shared' | 'alone' | 'none';
 }
 
 /** What an extension may reach; it lives on the main thread. */
