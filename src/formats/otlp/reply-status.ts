@@ -183,8 +183,9 @@ function fromJson(bytes: Uint8Array): Status | undefined {
 
 /** Milliseconds of a protojson Duration such as `1.5s`. */
 function parseDelay(value: unknown): number | undefined {
-  const match = typeof value === 'string' ? /^(-?\d{1,12}(?:\.\d{1,9})?)s$/.exec(value) : null;
-  return match === null ? undefined : clampDelay(Number(match[1]) * 1000);
+  const match = typeof value === 'string' ? /^(-?\d{1,12})(?:\.(\d{1,9}))?s$/.exec(value) : null;
+  if (match === null) return undefined;
+  return clampDelay(Number(match[1]) * 1000 + Number((match[2] ?? '').padEnd(9, '0')) / 1e6);
 }
 
 function clampDelay(ms: number): number {
