@@ -85,7 +85,10 @@ export interface Intake {
    * another shard. After the call `request.body` belongs to the intake.
    */
   submit(request: RawRequest, permit: Permit): Promise<Reply>;
-  /** Counts a request that was refused before `submit`: bad media type, body too large, … */
+  /**
+   * Counts a request that is answered without `submit`: refused by `admit`, `Permit.resize` or
+   * `tenantOf` (which count nothing themselves), bad media type, body too large, …
+   */
   refused(signal: Signal | undefined, tenant: string, outcome: Outcome): void;
   /** Whose data this is, from the request's headers; a refusal when they do not say it well. */
   tenantOf(headers: HeaderLookup): string | Outcome;

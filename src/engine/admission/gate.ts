@@ -1,0 +1,188 @@
+import type { Signal } from '../../contract/batch.ts';
+import type {
+  Consumer,
+  Decoded,
+  HeaderLookup,
+  Intake,
+  Permit,
+  RawRequest,
+  Receiver,
+  Reply,
+} from '../../contract/component.ts';
+import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import type { AdmissionOptions } from './admission.ts';
+import type { GateCounts, TenantCounts } from './gate-counts.ts';
+import { RoomPermit } from './permit.ts';
+import type { Refusals } from './refusals.ts';
+import { tenantOf } from './tenancy.ts';
+import type { Turn, Turns } from './turns.ts';
+
+interface GateOptions extends AdmissionOptions {
+  readonly receiver: string;
+  readonly entry: (signal: Signal) => Consumer | undefined;
+  readonly turns: Turns;
+  readonly refusals: Refusals;
+  readonly counts: GateCounts;
+  readonly tenants: TenantCounts;
+}
+
+/** The intake of one receiver: room first, then a turn, then decoding and the pipelines. */
+export class Gate implements Intake {
+  readonly #options: GateOptions;
+  readonly #entries: Readonly<Record<Signal, Consumer | undefined>>;
+  #receiver: Pick<Receiver, 'decode'> | undefined;
+  #closed = false;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    const { entry } = options;
+    this.#entries = { traces: entry('traces'), metrics: entry('metrics'), logs: entry('logs') };
+  }
+
+  /** Says who decodes; called once, before the receiver starts. */
+  bind(receiver: Pick<Receiver, 'decode'>): void {
+    this.#receiver = receiver;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  admit(tenant: string, bytes: number): Permit | Outcome {
+    const { budget, refusals } = this.#options;
+    if (this.#closed) return refusals.stopping();
+    if (budget.pressure > 0) return refusals.pressed();
+    const tooLarge = refusals.tooLarge(bytes);
+    if (tooLarge !== undefined) return tooLarge;
+    const slot = budget.slotOf(tenant);
+    const shortage = budget.take(slot, bytes);
+    if (shortage !== undefined) return refusals.full(shortage, tenant);
+    return new RoomPermit({ tenant, slot, bytes }, budget, refusals);
+  }
+
+  async submit(request: RawRequest, permit: Permit): Promise<Reply> {
+    const away = this.#options.elsewhere?.(this.#options.receiver, request);
+    if (away === undefined) return this.#process(request, permit);
+    try {
+      return (await away) ?? this.#refuse(request.tenant, this.#options.refusals.shardLost());
+    } finally {
+      permit.release();
+    }
+  }
+
+  /** Processes a request of another shard, which has charged its body. */
+  serve(request: RawRequest): Promise<Reply> {
+    const { budget, refusals } = this.#options;
+    const charged = { tenant: request.tenant, slot: budget.slotOf(request.tenant), bytes: 0 };
+    const permit = new RoomPermit(charged, budget, refusals, request.body.length);
+    return this.#process(request, permit);
+  }
+
+  refused(_signal: Signal | undefined, tenant: string, outcome: Outcome): void {
+    this.#countRefused(tenant, outcome);
+  }
+
+  tenantOf(headers: HeaderLookup): string | Outcome {
+    return tenantOf(this.#options.tenancy, headers);
+  }
+
+  /** Waits for the tenant's turn, then decodes and delivers. */
+  #process(request: RawRequest, permit: Permit): Promise<Reply> {
+    return new Promise((resolve) => {
+      const { tenant } = request;
+      this.#options.turns.take({
+        tenant,
+        bytes: request.body.length,
+        run: () => {
+          void this.#run(request, permit).then(resolve);
+        },
+      } satisfies Turn);
+    });
+  }
+
+  async #run(request: RawRequest, permit: Permit): Promise<Reply> {
+    try {
+      return await this.#decodeAndConsume(request, permit);
+    } catch (error) {
+      this.#options.log.error('a bug stopped a request', { error: describe(error) });
+      const message = 'an internal error stopped the request; it is logged';
+      return this.#refuse(request.tenant, {
+        kind: 'rejected',
+        reason: 'internal',
+        message,
+        fault: 'internal',
+      });
+    } finally {
+      permit.release();
+    }
+  }
+
+  async #decodeAndConsume(request: RawRequest, permit: Permit): Promise<Reply> {
+    const { budget, refusals, counts, tenants } = this.#options;
+    const entry = this.#entries[request.signal];
+    if (entry === undefined || this.#receiver === undefined) {
+      return this.#refuse(request.tenant, unwired(this.#options.receiver, request.signal));
+    }
+    if (budget.pressure === 2) return this.#refuse(request.tenant, refusals.pressed());
+    const answer = this.#receiver.decode(request, permit);
+    const decoded = answer instanceof Promise ? await answer : answer;
+    if ('kind' in decoded) return this.#refuse(request.tenant, refusals.withHint(decoded));
+    const { batch } = decoded;
+    if (decoded.refused !== undefined) counts.invalid(request.signal, decoded.refused.items);
+    let outcome: Outcome = ACCEPTED;
+    if (batch !== undefined) {
+      outcome = refusals.withHint(await entry.consume(batch));
+      counts.items(request.signal, batch.items, outcome);
+      if (outcome.kind === 'accepted' || outcome.kind === 'partial') {
+        tenants.received(request.tenant, batch.items);
+      } else {
+        tenants.refused(request.tenant, outcome.reason);
+      }
+    }
+    outcome = withRefused(outcome, decoded.refused);
+    counts.request(outcome);
+    return decoded.counts === undefined ? { outcome } : { outcome, counts: decoded.counts };
+  }
+
+  #refuse(tenant: string, outcome: Outcome): Reply {
+    this.#countRefused(tenant, outcome);
+    return { outcome };
+  }
+
+  #countRefused(tenant: string, outcome: Outcome): void {
+    this.#options.counts.request(outcome);
+    if (outcome.kind === 'retry' || outcome.kind === 'rejected') {
+      this.#options.tenants.refused(tenant, outcome.reason);
+    }
+  }
+}
+
+/** The outcome of the valid part, and what was said of the rest. */
+function withRefused(outcome: Outcome, refused: Decoded['refused']): Outcome {
+  if (refused === undefined || refused.items === 0) return outcome;
+  if (outcome.kind === 'accepted') {
+    return {
+      kind: 'partial',
+      rejected: refused.items,
+      reason: refused.reason,
+      message: refused.message,
+    };
+  }
+  if (outcome.kind === 'partial') {
+    return { ...outcome, rejected: outcome.rejected + refused.items };
+  }
+  return outcome;
+}
+
+function unwired(receiver: string, signal: Signal): Outcome {
+  return {
+    kind: 'rejected',
+    reason: 'no_pipeline',
+    message: `no pipeline takes ${signal} from receiver ${receiver}; add one to service.pipelines`,
+    fault: 'unimplemented',
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
