@@ -1,0 +1,133 @@
+import type { FieldCursor } from './cursor.ts';
+import { sizeOfVarint, writeVarint } from './varint.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** An array of `length` bytes with an `ArrayBuffer` of its own and whatever was in memory. */
+export function ownBytes(length: number): Bytes {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
+/** Copies `source` from `start` to `end` to `offset` of `target`; answers the offset behind. */
+export function copyRange(
+  target: Uint8Array,
+  offset: number,
+  source: Uint8Array,
+  [start, end]: readonly [number, number],
+): number {
+  target.set(source.subarray(start, end), offset);
+  return offset + end - start;
+}
+
+/**
+ * Edits immutable bytes: collects the changes, mends the lengths around them, then copies once.
+ *
+ * Edits come in ascending order and do not overlap. Each `enter` notes where the length of the
+ * field stands; `leave` turns that note into an edit when the size inside has changed.
+ */
+export class Splice {
+  readonly #bytes: Bytes;
+  // One edit: bytes from start to end become the insert, or the varint when there is no insert.
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  readonly #inserts: (Uint8Array | undefined)[] = [];
+  readonly #varints: number[] = [];
+  // One entered field: its edit, the growth inside it, and its end.
+  readonly #frames: number[] = [];
+  #growth = 0;
+  #position = 0;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether something was edited so far. */
+  get edited(): boolean {
+    return this.#starts.length > 0;
+  }
+
+  /** Enters a length-delimited field whose length must follow the edits made inside. */
+  enter(field: FieldCursor): void {
+    let lengthStart = field.tagStart;
+    while (this.#bytes[lengthStart]! >= 0x80) lengthStart++;
+    this.#frames.push(this.#starts.length, this.#growth, field.end);
+    this.#push(lengthStart + 1, field.start, undefined);
+    this.#growth = 0;
+  }
+
+  /** Leaves the field entered last. */
+  leave(): void {
+    const end = this.#frames.pop();
+    const outer = this.#frames.pop();
+    const edit = this.#frames.pop();
+    if (end === undefined || outer === undefined || edit === undefined)
+      throw new Error('bug: splice left more fields than it entered');
+    if (this.#position > end) throw new Error('bug: splice edited past the field it is in');
+    if (this.#starts.length === edit + 1) {
+      this.#truncate(edit);
+      this.#growth = outer;
+      return;
+    }
+    const payloadStart = this.#ends[edit]!;
+    const length = end - payloadStart + this.#growth;
+    this.#varints[edit] = length;
+    this.#growth += outer + sizeOfVarint(length) - (payloadStart - this.#starts[edit]!);
+  }
+
+  remove(start: number, end: number): void {
+    this.replace(start, end, EMPTY);
+  }
+
+  insert(at: number, bytes: Uint8Array): void {
+    this.replace(at, at, bytes);
+  }
+
+  /** The bytes are copied by `finish`, not before. */
+  replace(start: number, end: number, bytes: Uint8Array): void {
+    this.#push(start, end, bytes);
+    this.#growth += bytes.length - (end - start);
+  }
+
+  /** The edited bytes, in a buffer of their own; the very same array when nothing was edited. */
+  finish(): Bytes {
+    if (this.#frames.length > 0) throw new Error('bug: splice finished inside a field');
+    if (this.#starts.length === 0) return this.#bytes;
+    const source = this.#bytes;
+    const target = ownBytes(source.length + this.#growth);
+    let from = 0;
+    let to = 0;
+    for (let edit = 0; edit < this.#starts.length; edit++) {
+      const start = this.#starts[edit]!;
+      if (start > from) to = copyRange(target, to, source, [from, start]);
+      const insert = this.#inserts[edit];
+      if (insert === undefined) {
+        to = writeVarint(target, to, this.#varints[edit]!);
+      } else if (insert.length > 0) {
+        target.set(insert, to);
+        to += insert.length;
+      }
+      from = this.#ends[edit]!;
+    }
+    copyRange(target, to, source, [from, source.length]);
+    return target;
+  }
+
+  #push(start: number, end: number, insert: Uint8Array | undefined): void {
+    if (start < this.#position || end < start || end > this.#bytes.length)
+      throw new Error('bug: splice edits out of order or out of range');
+    this.#position = end;
+    this.#starts.push(start);
+    this.#ends.push(end);
+    this.#inserts.push(insert);
+    this.#varints.push(0);
+  }
+
+  #truncate(edits: number): void {
+    this.#starts.length = edits;
+    this.#ends.length = edits;
+    this.#inserts.length = edits;
+    this.#varints.length = edits;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
