@@ -1,5 +1,5 @@
 import type { Signal } from '../../contract/batch.ts';
-import { type Checker, ReferenceChecker } from '../../wire/checker.ts';
+import { createChecker } from '../../wire/kernel.ts';
 import { compileShapes, type FieldShape, type MessageShape } from '../../wire/shape.ts';
 import { type Field, isMessage, type MessageName, REQUEST, SCHEMA } from './schema.ts';
 
@@ -51,7 +51,7 @@ export const ROOTS: Readonly<Record<Signal, number>> = {
   logs: TABLE.indexOf(REQUEST.logs),
 };
 
-const checker: Checker = new ReferenceChecker(TABLE);
+const checker = createChecker(TABLE);
 
 function shapeOf(name: MessageName, fields: readonly Field[]): MessageShape {
   const point = POINTS.has(name);

@@ -1,0 +1,17 @@
+// Compiles src/wire/kernel/kernel.ts to src/wire/kernel.wasm.
+import asc from 'assemblyscript/asc';
+import { fileURLToPath } from 'node:url';
+
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+const { error, stderr } = await asc.main([
+  at('src/wire/kernel/kernel.ts'),
+  ...['--outFile', at('src/wire/kernel.wasm')],
+  ...['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '4'],
+  ...['--enable', 'simd', '--enable', 'bulk-memory'],
+]);
+
+if (error) {
+  console.error(`cannot compile the kernel: ${error.message}\n${stderr.toString()}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { type Checker, ReferenceChecker, type Tally } from './checker.ts';
+import { WireError, type WireFault } from './error.ts';
+import type { ShapeTable } from './shape.ts';
+
+/** In the order of the numbers in src/wire/kernel/kernel.ts. */
+const FAULTS: readonly WireFault[] = [
+  'truncated',
+  'overlong varint',
+  'bad tag',
+  'wrong wire type',
+  'invalid utf-8',
+  'bad id length',
+  'nested too deeply',
+  'unbalanced group',
+];
+
+const PAGE = 65_536;
+const TABLE_OFFSET = 2_048;
+/** The kernel loads 16 bytes at a time and may look this far past the last byte. */
+const OVERREAD = 16;
+/** A memory that has grown past this is let go after use, so that one large request costs once. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+
+/** The part of the WebAssembly interface in use here; no library of types for Node has it. */
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => KernelModule;
+  readonly Instance: new (module: KernelModule, imports: object) => { readonly exports: unknown };
+};
+
+/** A compiled kernel. */
+export type KernelModule = object & { readonly __compiled: never };
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  // oxlint-disable-next-line max-params -- the signature of the kernel
+  check(root: number, table: number, messages: number, input: number, length: number): number;
+}
+
+/**
+ * The fastest checker there is here: the WebAssembly kernel, or the reference in TypeScript when
+ * the kernel was not built or does not run on this machine. One per thread: it is not shared.
+ */
+export function createChecker(table: ShapeTable): Checker {
+  const module = loadKernel(new URL('./kernel.wasm', import.meta.url));
+  return module ? new KernelChecker(table, module) : new ReferenceChecker(table);
+}
+
+/** Compiles the kernel at `url`; `undefined` when there is none or this machine cannot run it. */
+export function loadKernel(url: URL): KernelModule | undefined {
+  try {
+    return new WebAssembly.Module(readFileSync(url));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The checker in WebAssembly. Requests are copied into its memory, which grows to hold them. */
+export class KernelChecker implements Checker {
+  readonly #table: ShapeTable;
+  readonly #module: KernelModule;
+  readonly #input: number;
+  #exports: Exports | undefined;
+  #memory = new Uint8Array(0);
+  #results = new Uint32Array(0);
+
+  constructor(table: ShapeTable, module: KernelModule) {
+    this.#table = table;
+    this.#module = module;
+    this.#input = Math.ceil((TABLE_OFFSET + table.entries.byteLength) / 64) * 64;
+  }
+
+  check(root: number, bytes: Uint8Array): Tally {
+    const { check } = this.#roomFor(bytes.length);
+    this.#memory.set(bytes, this.#input);
+    const { messages } = this.#table;
+    const fault = check(root, TABLE_OFFSET, messages, this.#input, bytes.length);
+    const [offset = 0, items = 0, unsound = 0] = this.#results;
+    if (this.#memory.length > KEPT_BYTES) this.#letGo();
+    if (fault !== 0) throw new WireError(FAULTS[fault - 1]!, offset);
+    return { items, unsound };
+  }
+
+  #roomFor(length: number): Exports {
+    this.#exports ??= this.#instantiate();
+    const needed = this.#input + length + OVERREAD;
+    if (needed > this.#memory.length) {
+      this.#exports.memory.grow(Math.ceil((needed - this.#memory.length) / PAGE));
+      this.#look(this.#exports);
+    }
+    return this.#exports;
+  }
+
+  #instantiate(): Exports {
+    const instance = new WebAssembly.Instance(this.#module, {});
+    const exports = instance.exports as Exports;
+    this.#look(exports);
+    const { entries } = this.#table;
+    new Uint16Array(exports.memory.buffer, TABLE_OFFSET, entries.length).set(entries);
+    return exports;
+  }
+
+  #look({ memory }: Exports): void {
+    this.#memory = new Uint8Array(memory.buffer);
+    this.#results = new Uint32Array(memory.buffer, 0, 3);
+  }
+
+  #letGo(): void {
+    this.#exports = undefined;
+    this.#memory = new Uint8Array(0);
+  }
+}

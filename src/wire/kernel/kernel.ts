@@ -1,0 +1,239 @@
+// The check of src/wire/checker.ts, compiled to WebAssembly with SIMD. What it accepts, counts
+// and reports is the same to the byte; tests compare the two.
+//
+// Memory: results, then the stack of open messages, then the shape table, then the request with
+// at least 16 bytes of room behind it. No allocator and no runtime: the host lays it out.
+//
+//   0   position of the fault  | 4  items | 8  unsound items
+//   64  stack: per open message its end, its table base, its marks, its note
+//
+// Results of `check` are indexes into the list of faults of src/wire/kernel.ts.
+
+const STACK: usize = 64;
+const FRAME: usize = 16;
+const STRIDE_BYTES: usize = 512;
+const MAX_DEPTH: i32 = 100;
+
+const OK: i32 = 0;
+const TRUNCATED: i32 = 1;
+const OVERLONG: i32 = 2;
+const BAD_TAG: i32 = 3;
+const MISMATCH: i32 = 4;
+const NOT_UTF8: i32 = 5;
+const BAD_ID: i32 = 6;
+const TOO_DEEP: i32 = 7;
+const UNBALANCED: i32 = 8;
+
+/** Value and next position of the last short varint; a fault leaves a negative position. */
+let shortValue: u32 = 0;
+
+/** Reads a tag or a length: at most five bytes and 32 bits. Answers the position behind it, or -fault. */
+function short(position: usize, end: usize): i32 {
+  let value: u32 = 0;
+  for (let shift: u32 = 0; shift < 35; shift += 7) {
+    if (position >= end) return -TRUNCATED;
+    const byte = <u32>load<u8>(position++);
+    if (shift == 28 && byte > 0x0f) break;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      shortValue = value;
+      return <i32>position;
+    }
+  }
+  return -OVERLONG;
+}
+
+/** Skips a varint of up to ten bytes. Answers the position behind it, or -fault. */
+function varint(position: usize, end: usize): i32 {
+  const first = position;
+  while (position < end) {
+    const byte = <u32>load<u8>(position);
+    if (position - first == 9 && byte > 1) return -OVERLONG;
+    position++;
+    if (byte < 0x80) return <i32>position;
+  }
+  return -TRUNCATED;
+}
+
+/** Whether the bytes are UTF-8: 16 at a time while they are ASCII, then one by one. */
+function isUtf8(at: usize, end: usize): bool {
+  while (at + 16 <= end) {
+    if (v128.any_true(v128.and(v128.load(at), i8x16.splat(-128)))) return isUtf8Slow(at, end);
+    at += 16;
+  }
+  // The rest: reads past the end are inside the memory, and what they bring is masked out.
+  if (at < end) {
+    const high = i8x16.bitmask(v128.load(at)) & ((1 << (<i32>(end - at))) - 1);
+    if (high != 0) return isUtf8Slow(at, end);
+  }
+  return true;
+}
+
+function isUtf8Slow(at: usize, end: usize): bool {
+  while (at < end) {
+    const first = <u32>load<u8>(at);
+    if (first < 0x80) {
+      if (at + 16 <= end && !v128.any_true(v128.and(v128.load(at), i8x16.splat(-128)))) at += 16;
+      else at++;
+      continue;
+    }
+    const length: usize = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first < 0xc2 || first > 0xf4 || at + length > end) return false;
+    const second = <u32>load<u8>(at + 1);
+    const low: u32 = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    const high: u32 = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (second < low || second > high) return false;
+    if (length > 2 && (load<u8>(at + 2) & 0xc0) != 0x80) return false;
+    if (length > 3 && (load<u8>(at + 3) & 0xc0) != 0x80) return false;
+    at += length;
+  }
+  return true;
+}
+
+/** Skips the fields of an unknown group and its end tag. Answers the position behind, or -fault. */
+function group(number: u32, position: usize, end: usize, depth: i32): i32 {
+  if (depth > MAX_DEPTH) return -TOO_DEEP;
+  while (position < end) {
+    let next = short(position, end);
+    if (next < 0) return next;
+    const tag = shortValue;
+    const wireType = tag & 7;
+    if (tag >> 3 == 0 || wireType > 5) return -BAD_TAG;
+    position = next;
+    if (wireType == 4) return tag >> 3 == number ? next : -UNBALANCED;
+    if (wireType == 2) {
+      next = short(position, end);
+      if (next < 0) return next;
+      if (shortValue > <u32>(end - next)) return -TRUNCATED;
+      position = next + shortValue;
+    } else {
+      next = value(tag, position, end, depth);
+      if (next < 0) return next;
+      position = next;
+    }
+  }
+  return -TRUNCATED;
+}
+
+/** Skips any field without a length. Answers the position behind it, or -fault. */
+function value(tag: u32, position: usize, end: usize, depth: i32): i32 {
+  const wireType = tag & 7;
+  if (wireType == 0) return varint(position, end);
+  if (wireType == 3) return group(tag >> 3, position, end, depth + 1);
+  if (wireType == 4) return -UNBALANCED;
+  position += wireType == 1 ? 8 : 4;
+  return position > end ? -TRUNCATED : <i32>position;
+}
+
+function fault(code: i32, at: usize, input: usize): i32 {
+  store<u32>(0, <u32>(at - input));
+  return code;
+}
+
+/**
+ * Checks the message of kind `root` in memory from `input` on, `length` bytes long, by the shape
+ * table at `table` for `messages` kinds. Answers 0 or a fault, and leaves the results in memory.
+ */
+export function check(root: u32, table: usize, messages: u32, input: usize, length: u32): i32 {
+  const notes = table + messages * STRIDE_BYTES;
+  let base = table + root * STRIDE_BYTES;
+  let note = <u32>load<u16>(notes + (root << 1));
+  let position = input;
+  let end = input + length;
+  let marks: u32 = 0;
+  let depth: i32 = 0;
+  let items: u32 = 0;
+  let unsound: u32 = 0;
+  let frame: usize = STACK;
+
+  while (true) {
+    if (position == end) {
+      if (note) {
+        items += note & 1;
+        if (note & 2) unsound += ((note >> (8 + marks)) & 1) ^ 1;
+      }
+      if (depth == 0) break;
+      depth--;
+      frame -= FRAME;
+      end = load<u32>(frame);
+      base = load<u32>(frame, 4);
+      marks = load<u32>(frame, 8);
+      note = load<u32>(frame, 12);
+      continue;
+    }
+    const at = position;
+    let tag = <u32>load<u8>(position++);
+    if (tag >= 0x80) {
+      const next = short(at, end);
+      if (next < 0) return fault(-next, at, input);
+      tag = shortValue;
+      position = next;
+    }
+    const entry: u32 =
+      tag < 256 ? <u32>load<u16>(base + (tag << 1)) : (tag & 7) > 5 ? 15 : 0;
+    const action = entry & 0xff;
+
+    if ((tag & 7) == 2 && action != 1 && action != 15) {
+      let size: u32 = position < end ? <u32>load<u8>(position) : 0x80;
+      if (size < 0x80) {
+        position++;
+      } else {
+        const next = short(position, end);
+        if (next < 0) return fault(-next, at, input);
+        size = shortValue;
+        position = next;
+      }
+      if (size > <u32>(end - position)) return fault(TRUNCATED, at, input);
+      const stop = position + size;
+      if (action == 8) {
+        if (depth >= MAX_DEPTH) return fault(TOO_DEEP, at, input);
+        store<u32>(frame, end);
+        store<u32>(frame, base, 4);
+        store<u32>(frame, marks, 8);
+        store<u32>(frame, note, 12);
+        frame += FRAME;
+        depth++;
+        end = stop;
+        base = table + (entry >> 8) * STRIDE_BYTES;
+        note = <u32>load<u16>(notes + ((entry >> 8) << 1));
+        marks = 0;
+        continue;
+      }
+      if (action == 6) {
+        if (!isUtf8(position, stop)) return fault(NOT_UTF8, at, input);
+      } else if (action == 7) {
+        if (size != 0 && size != entry >> 8) return fault(BAD_ID, at, input);
+      } else if (action == 9) {
+        while (position < stop) {
+          const next = varint(position, stop);
+          if (next < 0) return fault(-next, at, input);
+          position = next;
+        }
+      } else if (action == 10) {
+        if (size & 7) return fault(TRUNCATED, at, input);
+      } else if (action == 11) {
+        if (size & 3) return fault(TRUNCATED, at, input);
+      }
+      position = stop;
+      continue;
+    }
+
+    if (action == 1) return fault(MISMATCH, at, input);
+    if (action == 15) return fault(BAD_TAG, at, input);
+    const payload = position;
+    const wireType = tag & 7;
+    if (wireType == 0 && position < end && load<u8>(position) < 0x80) {
+      position++;
+    } else {
+      const next = value(tag, position, end, depth);
+      if (next < 0) return fault(-next, at, input);
+      position = next;
+    }
+    if (action == 12) marks = (marks & 6) | (load<u64>(payload) != 0 ? 1 : 0);
+    else if (action == 13) marks |= 4;
+    else if (action == 14) marks = (marks & 5) | ((<u32>load<u8>(payload) & 1) << 1);
+  }
+  store<u32>(4, items);
+  store<u32>(8, unsound);
+  return OK;
+}
