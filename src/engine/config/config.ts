@@ -14,7 +14,16 @@ export interface Config {
   /** SHA-256, hex, of the resolved configuration. */
   readonly hash: string;
   /** Things an operator should know, such as keys without effect: path and sentence. */
-  readonly notes: readonly { readonly path: string; readonly message: string }[];
+  readonly notes: readonly Note[];
+}
+
+/** A sentence for the operator, with the place that it is about. */
+export interface Note {
+  readonly path: string;
+  readonly message: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** One entry of a section: `otlp_http/eu`. */

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import type { Plain } from '../source/tree.ts';
+
+/** A JSON Schema, as far as Millrace reads its own. */
+export interface JsonSchema {
+  readonly $schema?: string;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
+  readonly title?: string;
+  readonly description?: string;
+  readonly type?: string | readonly string[];
+  readonly format?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly propertyNames?: JsonSchema;
+  readonly required?: readonly string[];
+  readonly items?: boolean | JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
+  readonly deprecated?: boolean;
+  /** Never shown. */
+  readonly secret?: boolean;
+  /** A mistake: what replaced the key. */
+  readonly retired?: string;
+  /** Without effect here: why. */
+  readonly ignored?: string;
+}
+
+/** The JSON Schema (2020-12) of what may be written for a zod schema. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const document = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      const isSection = def.type === 'pipe' && def.in._zod.def.type === 'transform';
+      if (isSection && jsonSchema.type === 'object') {
+        (jsonSchema as { type: unknown }).type = ['object', 'null'];
+      }
+      if (jsonSchema['retired'] !== undefined) jsonSchema.deprecated = true;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    },
+  }) as JsonSchema;
+  const { $schema: _, ...rest } = document;
+  return rest;
+}
+
+/** Every schema that speaks about the value itself: alternatives and references followed. */
+export function alternatives(schema: JsonSchema, root: JsonSchema): readonly JsonSchema[] {
+  const found: JsonSchema[] = [schema];
+  if (schema.$ref !== undefined) {
+    const target =
+      schema.$ref === '#' ? root : root.$defs?.[schema.$ref.replace(/^#\/\$defs\//, '')];
+    if (target !== undefined && target !== schema) found.push(...alternatives(target, root));
+  }
+  for (const each of [schema.anyOf, schema.oneOf, schema.allOf]) {
+    for (const alternative of each ?? []) found.push(...alternatives(alternative, root));
+  }
+  return found;
+}
+
+/** The schemas of the entry `key` of values that `schemas` describe. */
+export function entrySchemas(
+  schemas: readonly JsonSchema[],
+  key: PropertyKey,
+  root: JsonSchema,
+): readonly JsonSchema[] {
+  return schemas.flatMap((schema) => {
+    if (typeof key === 'number') {
+      return typeof schema.items === 'object' ? alternatives(schema.items, root) : [];
+    }
+    const property = schema.properties?.[String(key)];
+    if (property !== undefined) return alternatives(property, root);
+    const { additionalProperties } = schema;
+    return typeof additionalProperties === 'object' ? alternatives(additionalProperties, root) : [];
+  });
+}
+
+/** The schemas of the value at a path. */
+export function schemasAt(root: JsonSchema, path: readonly PropertyKey[]): readonly JsonSchema[] {
+  let schemas = alternatives(root, root);
+  for (const key of path) schemas = entrySchemas(schemas, key, root);
+  return schemas;
+}
+
+/** Whether the value at a path must not be shown. */
+export function isSecret(root: JsonSchema, path: readonly PropertyKey[]): boolean {
+  let schemas = alternatives(root, root);
+  for (const key of path) {
+    schemas = entrySchemas(schemas, key, root);
+    if (schemas.some((schema) => schema.secret === true)) return true;
+  }
+  return false;
+}
+
+/** Keys that may be written at a path. */
+export function keysAt(root: JsonSchema, path: readonly PropertyKey[]): readonly string[] {
+  const keys = schemasAt(root, path).flatMap((schema) => Object.entries(schema.properties ?? {}));
+  return [
+    ...new Set(keys.filter(([, schema]) => schema.retired === undefined).map(([key]) => key)),
+  ];
+}
+
+/** What stands in the place of a secret. */
+export const REDACTED = '[redacted]';
+
+/** A copy of the value with its secrets replaced. */
+export function redact(value: Plain, root: JsonSchema): Plain {
+  return redactIn(value, alternatives(root, root), root);
+}
+
+function redactIn(value: Plain, schemas: readonly JsonSchema[], root: JsonSchema): Plain {
+  if (value === null || value === undefined) return value;
+  if (schemas.some((schema) => schema.secret === true)) return value === '' ? '' : REDACTED;
+  if (Array.isArray(value)) {
+    return value.map((item, index) => redactIn(item, entrySchemas(schemas, index, root), root));
+  }
+  if (typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [
+      key,
+      redactIn(entry, entrySchemas(schemas, key, root), root),
+    ]),
+  );
+}
+
+/** Keys written that have no effect here, with the reason. */
+export function ignoredIn(
+  value: Plain,
+  root: JsonSchema,
+): readonly { readonly path: readonly PropertyKey[]; readonly why: string }[] {
+  const found: { path: readonly PropertyKey[]; why: string }[] = [];
+  const visit = (at: Plain, schemas: readonly JsonSchema[], path: readonly PropertyKey[]): void => {
+    if (at === undefined) return;
+    const why = schemas.find((schema) => schema.ignored !== undefined)?.ignored;
+    if (why !== undefined) {
+      found.push({ path, why });
+      return;
+    }
+    if (typeof at !== 'object' || at === null) return;
+    const entries = Array.isArray(at) ? [...at.entries()] : Object.entries(at);
+    for (const [key, entry] of entries) {
+      visit(entry, entrySchemas(schemas, key, root), [...path, key]);
+    }
+  };
+  visit(value, alternatives(root, root), []);
+  return found;
+}
