@@ -6,14 +6,25 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-export const node = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+export const node = join(
+  root,
+  'node_modules',
+  'node',
+  'bin',
+  process.platform === 'win32' ? 'node.exe' : 'node',
+);
 
 const environment = { ...process.env };
 environment.PATH = `${join(root, 'node_modules', '.bin')}${process.platform === 'win32' ? ';' : ':'}${environment.PATH ?? ''}`;
 
 /** Runs a command in the project and ends this process with its status when it fails. */
 export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: environment, ...options });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: environment,
+    ...options,
+  });
   if (result.error !== undefined) {
     console.error(`cannot run ${command}: ${result.error.message}`);
     process.exit(1);
@@ -32,7 +43,8 @@ export function install() {
   if (installed()) return;
   console.log('installing dependencies ...');
   const npm = process.env.npm_execpath;
-  if (npm !== undefined && npm.endsWith('.js')) run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund']);
+  if (npm !== undefined && npm.endsWith('.js'))
+    run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund']);
   else run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });
   if (!existsSync(node)) {
     const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies.node;
