@@ -63,14 +63,13 @@ export class Catalogue {
   /** Why there is none, with what there is. */
   async explain(kind: Kind, type: string): Promise<string> {
     const known = await this.#namesOf(kind);
-    const article = kind === 'exporters' || kind === 'extensions' ? 'an' : 'a';
     const missing = `this build has no ${kind.slice(0, -1)} of type "${type}"`;
     const other = KINDS.find((each) => Object.hasOwn(this.#registry[each], type));
     if (other !== undefined && nearestName(type, known) === undefined) {
       return `${missing}; it belongs under ${other}`;
     }
     return known.length === 0
-      ? `${missing}, nor ${article} other`
+      ? `${missing}, nor any other`
       : `${missing}; ${suggestion(type, known)}`;
   }
 

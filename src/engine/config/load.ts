@@ -47,19 +47,32 @@ export async function inspectConfig(options: LoadOptions, registry: Registry): P
     ...options,
   };
   const root = readTree(sources, findings);
+  if (root === undefined) {
+    const mistakes = [...findings.sorted('error'), ...findings.sorted('warning')];
+    return { config: undefined, mistakes, resolved: {}, redacted: {} };
+  }
+  return inspectTree(root, new Catalogue(registry), findings);
+}
+
+async function inspectTree(
+  root: Mapping,
+  catalogue: Catalogue,
+  findings: Findings,
+): Promise<Inspection> {
   checkTopLevel(root, findings);
-  const components = await readAll(root, new Catalogue(registry), findings);
+  const components = await readAll(root, catalogue, findings);
   const serviceTree = childOf(root, 'service') ?? emptyMapping(root.place);
   const service = checkSection(serviceSchema, { tree: serviceTree, path: ['service'] }, findings);
   const resolved = service && resolveReferences(serviceConfig(service), components, root, findings);
-  const mistakes = [...findings.sorted('error'), ...findings.sorted('warning')];
+  const warnings = findings.sorted('warning');
+  const isUsable = resolved !== undefined && !findings.failed;
   const plain = plainOf(root);
-  const redacted = redactComponents(plain, components);
-  const config =
-    resolved === undefined || findings.failed
-      ? undefined
-      : assemble(resolved, components, findings.sorted('warning'));
-  return { config, mistakes, resolved: plain, redacted };
+  return {
+    config: isUsable ? assemble(resolved, components, warnings) : undefined,
+    mistakes: [...findings.sorted('error'), ...warnings],
+    resolved: plain,
+    redacted: redactComponents(plain, components),
+  };
 }
 
 const SECTIONS: readonly string[] = [...KINDS, 'connectors', 'service'];

@@ -13,11 +13,13 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** ` did you mean "x"?` or the list of what is allowed, to be put behind a sentence and a semicolon. */
+/** `did you mean "x"?` or the list of what is allowed, to be put behind a sentence and a semicolon. */
 export function suggestion(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   if (nearest !== undefined) return `did you mean "${nearest}"?`;
-  return known.length === 0 ? 'none is allowed here' : `allowed: ${[...known].sort().join(', ')}`;
+  return known.length === 0
+    ? 'there is none to choose from'
+    : `allowed: ${[...known].sort().join(', ')}`;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours between two names. */

@@ -113,14 +113,15 @@ export function keysAt(root: JsonSchema, path: readonly PropertyKey[]): readonly
 /** What stands in the place of a secret. */
 export const REDACTED = '[redacted]';
 
-/** A copy of the value with its secrets replaced. */
+/** A copy of the value with its secrets replaced, and with what no schema speaks about. */
 export function redact(value: Plain, root: JsonSchema): Plain {
   return redactIn(value, alternatives(root, root), root);
 }
 
 function redactIn(value: Plain, schemas: readonly JsonSchema[], root: JsonSchema): Plain {
   if (value === null || value === undefined) return value;
-  if (schemas.some((schema) => schema.secret === true)) return value === '' ? '' : REDACTED;
+  const isUnknown = schemas.length === 0;
+  if (isUnknown || schemas.some((schema) => schema.secret === true)) return REDACTED;
   if (Array.isArray(value)) {
     return value.map((item, index) => redactIn(item, entrySchemas(schemas, index, root), root));
   }

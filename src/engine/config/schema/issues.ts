@@ -40,7 +40,10 @@ export function describeIssue(issue: Issue, subject: Subject): readonly Sentence
     const all = path.length === 0 ? [...known, ...subject.alsoKnown] : known;
     return (issue.keys ?? []).map((key) => ({
       path: [...path, key],
-      message: `unknown key; ${suggestion(key, all)}`,
+      message:
+        all.length === 0
+          ? 'unknown key; no keys are allowed here'
+          : `unknown key; ${suggestion(key, all)}`,
     }));
   }
   if (issue.code === 'invalid_union') {

@@ -35,17 +35,20 @@ export function parseYaml(text: string, origin: Origin, findings: Findings): Tre
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
   const reader = new Reader(document, lines, origin, findings);
-  for (const error of document.errors) {
-    const message = error.message.split(' at line ')[0] ?? error.message;
-    findings.error(reader.placeAt(error.pos[0]), '', `cannot parse as YAML: ${lower(message)}`);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const message = `cannot parse as YAML: ${withoutExcerpt(error.message)}`;
+    findings.error(reader.placeAt(error.pos[0]), '', message);
+    return undefined;
   }
-  if (document.errors.length > 0) return undefined;
   const start = reader.placeAt(document.contents?.range?.[0] ?? 0);
   return reader.read(document.contents, start, []);
 }
 
-function lower(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1);
+/** The text at the place of an error may be a secret. What follows the first error follows from it. */
+function withoutExcerpt(message: string): string {
+  const sentence = (message.split(' at line ')[0] ?? message).replace(/: ".*$/s, '');
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 class Reader {

@@ -13,19 +13,23 @@ export interface Sources extends Environment {
 }
 
 /**
- * Reads, merges and expands. Everything wrong goes to `findings`; what could be read comes back,
- * so that the rest can be checked as well.
+ * Reads, merges and expands. Everything wrong goes to `findings`; undefined when a part could
+ * not be read at all, so that nobody complains of what is missing only for that reason.
  */
-export function readTree(sources: Sources, findings: Findings): Mapping {
+export function readTree(sources: Sources, findings: Findings): Mapping | undefined {
+  let complete = true;
   let tree: Tree = emptyMapping({ file: sources.uris[0] ?? 'config', line: 1, column: 1 });
   for (const uri of sources.uris) {
     const layer = readLayer(uri, sources, findings);
-    if (layer !== undefined) tree = mergeTrees(tree, layer);
+    if (layer === undefined) complete = false;
+    else tree = mergeTrees(tree, layer);
   }
   for (const set of sources.sets) {
     const layer = readSet(set, findings);
-    if (layer !== undefined) tree = mergeTrees(tree, layer);
+    if (layer === undefined) complete = false;
+    else tree = mergeTrees(tree, layer);
   }
+  if (!complete) return undefined;
   const expanded = expandTree(tree, sources, findings);
   return expanded.kind === 'mapping' ? expanded : emptyMapping(tree.place);
 }
