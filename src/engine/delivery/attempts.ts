@@ -1,0 +1,38 @@
+import type { Outcome } from '../../contract/outcome.ts';
+import type { DeliveryConfig } from '../config/config.ts';
+import type { Books } from './books.ts';
+import type { DeliveryOptions } from './contract.ts';
+import { withRetry } from './retry.ts';
+import { type Send, withTimeout } from './timeout.ts';
+
+/** All attempts at one request, composed from the inside out. Never rejects. */
+export function attempts(
+  config: Pick<DeliveryConfig, 'timeoutMs' | 'retry'>,
+  options: DeliveryOptions,
+  watched: { readonly books: Books; readonly stopping: AbortSignal },
+): Send {
+  const { exporter, context } = options;
+  const { books, stopping } = watched;
+  const { clock } = context;
+  const once = withTimeout(
+    (batch, signal) => exporter.send(batch, signal),
+    config.timeoutMs,
+    clock,
+  );
+  const guarded: Send = async (batch, signal) => {
+    try {
+      return await once(batch, signal);
+    } catch (error) {
+      return bug('exporter', error, books);
+    }
+  };
+  const retrying = (outcome: Outcome & { kind: 'retry' }) => books.retrying(outcome);
+  return withRetry(books.watch(guarded), { policy: config.retry, clock, stopping, retrying });
+}
+
+/** What a mistake of our own costs: the batch at hand, and a line in the log. */
+export function bug(where: string, error: unknown, books: Books): Outcome {
+  const message = `${where} failed unexpectedly: ${error instanceof Error ? error.message : String(error)}`;
+  books.bug(error);
+  return { kind: 'rejected', reason: 'exporter_bug', message, fault: 'internal' };
+}

@@ -1,0 +1,29 @@
+import type { Batch, Signal } from '../../contract/batch.ts';
+import type { Consumer, Exporter, Lifecycle } from '../../contract/component.ts';
+import type { Context } from '../../contract/context.ts';
+import type { Outcome } from '../../contract/outcome.ts';
+import type { Ledger } from '../queue/queue.ts';
+import type { Splitter } from './batcher.ts';
+
+/** The way out of the collector for one exporter and signal. */
+export interface Delivery extends Consumer, Lifecycle {
+  /** The same, answering only once the destination has: for `acknowledge: delivered`. */
+  readonly delivered: Consumer;
+  /** Whether a caller may have to wait instead of being refused. */
+  readonly waits: boolean;
+  /** Why this batch would not be taken at once; counted as a refusal. */
+  refusal(batch: Batch): Outcome | undefined;
+}
+
+export interface DeliveryOptions {
+  /** Id in the configuration. */
+  readonly exporterId: string;
+  readonly signal: Signal;
+  readonly exporter: Exporter;
+  /** The exporter's own. */
+  readonly context: Context;
+  readonly ledger: Ledger;
+  /** Bytes its memory queue may hold. */
+  readonly maxBytes: number;
+  readonly split: Splitter;
+}

@@ -1,0 +1,145 @@
+import type { Batch } from '../../contract/batch.ts';
+import type { Consumer } from '../../contract/component.ts';
+import type { Outcome } from '../../contract/outcome.ts';
+import type { DeliveryConfig } from '../config/config.ts';
+import { MemoryQueue } from '../queue/memory-queue.ts';
+import type { Lease, Queue } from '../queue/queue.ts';
+import { attempts, bug } from './attempts.ts';
+import { Batcher } from './batcher.ts';
+import { Books } from './books.ts';
+import type { Delivery, DeliveryOptions } from './contract.ts';
+import { type Shipment, settleShipment, shipmentOf } from './shipment.ts';
+import { type Send, UNSENT } from './timeout.ts';
+
+/**
+ * queue ─▶ batcher ─▶ retry ─▶ timeout ─▶ exporter
+ *
+ * One loop takes from the queue and fills the batcher; at most `num_consumers` requests are
+ * under way, and while all are, nothing is taken: what waits, waits in the queue, in turns.
+ */
+export class QueuedDelivery implements Delivery {
+  readonly delivered: Consumer = { consume: (batch) => this.#offer(batch, true) };
+  readonly waits: boolean;
+  readonly #config: DeliveryConfig;
+  readonly #books: Books;
+  readonly #queue: Queue;
+  readonly #batcher: Batcher | undefined;
+  readonly #send: Send;
+  readonly #stopping = new AbortController();
+  readonly #deadline = new AbortController();
+  readonly #ready: Shipment[] = [];
+  #underWay = 0;
+  #changed = Promise.withResolvers<void>();
+  #loop: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: DeliveryConfig, options: DeliveryOptions) {
+    const { exporterId, signal, context, ledger, maxBytes } = options;
+    const { clock } = context;
+    const { batch } = config.queue;
+    const books = new Books(exporterId, signal, context);
+    this.#config = config;
+    this.#books = books;
+    this.waits = config.queue.blockOnOverflow;
+    const metadataKeys = batch?.metadataKeys ?? [];
+    const bounds = { config: config.queue, maxBytes, metadataKeys };
+    this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer: books });
+    const ship = (shipment: Shipment) => this.#ship(shipment);
+    const { split } = options;
+    if (batch !== undefined) this.#batcher = new Batcher({ config: batch, split, clock, ship });
+    this.#send = attempts(config, options, { books, stopping: this.#stopping.signal });
+    books.observe(this.#queue);
+  }
+
+  consume(batch: Batch): Promise<Outcome> {
+    return this.#offer(batch, this.#config.queue.waitForResult);
+  }
+
+  refusal(batch: Batch): Outcome | undefined {
+    const refusal = this.#queue.refusal(batch);
+    if (refusal === undefined) return undefined;
+    this.#books.refused(batch);
+    this.#hurry();
+    return refusal;
+  }
+
+  start(): Promise<void> {
+    this.#loop ??= this.#run();
+    return Promise.resolve();
+  }
+
+  stop(deadline: AbortSignal): Promise<void> {
+    if (deadline.aborted || this.#loop === undefined) this.#deadline.abort();
+    else deadline.addEventListener('abort', () => this.#deadline.abort(), { once: true });
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  #offer(batch: Batch, wait: boolean): Promise<Outcome> {
+    if (this.#batcher !== undefined && this.#queue.refusal(batch) !== undefined) this.#hurry();
+    const answer = this.#queue.offer(batch, wait);
+    this.#books.observe(this.#queue);
+    return answer;
+  }
+
+  async #run(): Promise<void> {
+    for (let lease = await this.#queue.take(); lease; lease = await this.#queue.take()) {
+      this.#collect(lease);
+      while (this.#ready.length > 0) await this.#changed.promise;
+    }
+    this.#batcher?.flush();
+    while (this.#underWay > 0 || this.#ready.length > 0) await this.#changed.promise;
+  }
+
+  /** A full queue does not wait for company: what is being batched goes out now. */
+  #hurry(): void {
+    if (this.#underWay < this.#config.queue.numConsumers) this.#batcher?.flush();
+  }
+
+  #collect(lease: Lease): void {
+    if (this.#batcher === undefined) return this.#ship(shipmentOf(lease));
+    try {
+      this.#batcher.add(lease);
+    } catch (error) {
+      this.#settle(shipmentOf(lease), bug('splitting a batch', error, this.#books));
+    }
+  }
+
+  #ship(shipment: Shipment): void {
+    this.#ready.push(shipment);
+    this.#sendReady();
+  }
+
+  #sendReady(): void {
+    while (this.#ready.length > 0 && this.#underWay < this.#config.queue.numConsumers) {
+      this.#underWay += 1;
+      void this.#deliver(this.#ready.shift()!);
+    }
+  }
+
+  async #deliver(shipment: Shipment): Promise<void> {
+    this.#books.shipped(shipment.batch);
+    const outcome = await this.#send(shipment.batch, this.#deadline.signal);
+    this.#underWay -= 1;
+    this.#settle(shipment, outcome);
+    this.#sendReady();
+    const changed = this.#changed;
+    this.#changed = Promise.withResolvers();
+    changed.resolve();
+  }
+
+  #settle(shipment: Shipment, outcome: Outcome): void {
+    const unsent = outcome.kind === 'retry' && this.#deadline.signal.aborted;
+    if (!unsent) this.#books.settled(shipment.batch, outcome);
+    settleShipment(shipment, unsent ? UNSENT : outcome, unsent);
+    this.#books.observe(this.#queue);
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopping.abort();
+    const emptied = this.#queue.stop(this.#deadline.signal);
+    await this.#loop;
+    await emptied;
+    this.#books.close(this.#queue.items);
+  }
+}

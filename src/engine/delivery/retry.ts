@@ -1,0 +1,68 @@
+import type { Clock } from '../../contract/context.ts';
+import type { Outcome } from '../../contract/outcome.ts';
+import type { RetryConfig } from '../config/config.ts';
+import type { Send } from './timeout.ts';
+
+/** Longest wait of its own between attempts once the collector stops. */
+const DRAIN_INTERVAL_MS = 1000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface RetryOptions {
+  readonly policy: RetryConfig;
+  readonly clock: Clock;
+  /** Aborts when the collector begins to stop: a wait under way ends, later ones are short. */
+  readonly stopping: AbortSignal;
+  /** Told before each wait. */
+  retrying(outcome: Outcome & { kind: 'retry' }): void;
+}
+
+/**
+ * `send`, again and again while it answers `retry`: exponential backoff with jitter, never
+ * sooner than the backend asks. Gives up with reason `retry_expired` as soon as the next attempt
+ * would come after `max_elapsed_time`. Ends with the last answer when its signal aborts.
+ */
+export function withRetry(send: Send, options: RetryOptions): Send {
+  const { policy, clock, stopping } = options;
+  if (!policy.enabled) return send;
+  return async (batch, signal) => {
+    const begun = clock.now();
+    let intervalMs = policy.initialIntervalMs;
+    for (;;) {
+      const outcome = await send(batch, signal);
+      if (outcome.kind !== 'retry' || signal.aborted) return outcome;
+      let waitMs = spread(intervalMs, policy.randomizationFactor);
+      if (stopping.aborted) waitMs = Math.min(waitMs, DRAIN_INTERVAL_MS);
+      waitMs = Math.min(Math.max(waitMs, outcome.afterMs ?? 0), LONGEST_TIMER_MS);
+      const elapsedMs = clock.now() - begun;
+      if (policy.maxElapsedTimeMs > 0 && elapsedMs + waitMs > policy.maxElapsedTimeMs) {
+        return expired(outcome, elapsedMs);
+      }
+      options.retrying(outcome);
+      await pause(waitMs, clock, stopping.aborted ? [signal] : [signal, stopping]);
+      intervalMs = Math.min(intervalMs * policy.multiplier, policy.maxIntervalMs);
+    }
+  };
+}
+
+function spread(intervalMs: number, factor: number): number {
+  return intervalMs * (1 - factor + 2 * factor * Math.random());
+}
+
+function expired(last: Outcome & { kind: 'retry' }, elapsedMs: number): Outcome {
+  const seconds = (elapsedMs / 1000).toFixed(1);
+  const message = `gave up after ${seconds}s of attempts: ${last.message}`;
+  return { ...last, reason: 'retry_expired', message };
+}
+
+/** Resolves after `ms`, or as soon as one of `signals` aborts. */
+function pause(ms: number, clock: Clock, signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      for (const signal of signals) signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    for (const signal of signals) signal.addEventListener('abort', end);
+  });
+}

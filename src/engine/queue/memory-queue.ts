@@ -1,0 +1,256 @@
+import type { Batch } from '../../contract/batch.ts';
+import type { Clock } from '../../contract/context.ts';
+import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import type { QueueConfig } from '../config/config.ts';
+import { DrainRate } from './drain-rate.ts';
+import type { Lease, Ledger, Queue, QueueObserver } from './queue.ts';
+import { Turns } from './turns.ts';
+
+export interface MemoryQueueOptions {
+  readonly config: Pick<QueueConfig, 'size' | 'sizer' | 'blockOnOverflow'>;
+  /** Bound in bytes beside the configured one: this queue's part of the memory. */
+  readonly maxBytes: number;
+  /** Batches whose values of these differ take turns like tenants do. */
+  readonly metadataKeys: readonly string[];
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: QueueObserver;
+}
+
+/**
+ * A bounded queue of batches in memory. What waits, waits in one of two places, both of them in
+ * turns: batches inside, for a consumer; callers outside, for room, where the settings let them.
+ */
+export class MemoryQueue implements Queue {
+  readonly capacity: number;
+  size = 0;
+  bytes = 0;
+  items = 0;
+  readonly #options: MemoryQueueOptions;
+  readonly #inside: Turns<Entry>;
+  readonly #outside: Turns<Caller>;
+  readonly #takers: ((lease: Lease | undefined) => void)[] = [];
+  readonly #drain: DrainRate;
+  readonly #ages = new Ages();
+  readonly #settle = this.#settleEntry.bind(this);
+  #stopping: PromiseWithResolvers<void> | undefined;
+  #closed = false;
+
+  constructor(options: MemoryQueueOptions) {
+    this.#options = options;
+    this.capacity = options.config.size;
+    this.#inside = new Turns(options.metadataKeys);
+    this.#outside = new Turns(options.metadataKeys);
+    this.#drain = new DrainRate(options.clock.now());
+  }
+
+  get oldestReceivedAt(): number {
+    return this.#ages.oldest?.batch.origin.receivedAt ?? 0;
+  }
+
+  refusal(batch: Batch): Outcome | undefined {
+    if (this.#stopping !== undefined) return STOPPED;
+    if (this.#fits(batch) && this.#outside.length === 0) return undefined;
+    return this.#tooLarge(batch) ?? this.#full(batch);
+  }
+
+  offer(batch: Batch, wait = false): Promise<Outcome> {
+    const refusal = this.refusal(batch);
+    if (refusal === undefined) return this.#enter(batch, wait);
+    if (refusal.kind !== 'retry' || refusal === STOPPED || !this.#options.config.blockOnOverflow) {
+      this.#options.observer.refused(batch, refusal);
+      return Promise.resolve(refusal);
+    }
+    this.#options.observer.blocked(1);
+    return new Promise((resolve) => {
+      this.#outside.push({ batch, wait, resolve });
+    });
+  }
+
+  take(): Promise<Lease | undefined> {
+    const entry = this.#inside.shift();
+    if (entry !== undefined) return Promise.resolve(entry);
+    if (this.#stopping !== undefined) return NOTHING;
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+    });
+  }
+
+  stop(deadline: AbortSignal): Promise<void> {
+    if (this.#stopping === undefined) {
+      this.#stopping = Promise.withResolvers();
+      for (let caller = this.#outside.shift(); caller; caller = this.#outside.shift()) {
+        this.#options.observer.blocked(-1);
+        this.#options.observer.refused(caller.batch, STOPPED);
+        caller.resolve(STOPPED);
+      }
+      if (this.#inside.length === 0) for (const taker of this.#takers.splice(0)) taker(undefined);
+      if (this.#ages.oldest === undefined) this.#stopping.resolve();
+    }
+    if (deadline.aborted) this.#close();
+    else deadline.addEventListener('abort', () => this.#close(), { once: true });
+    return this.#stopping.promise;
+  }
+
+  #enter(batch: Batch, wait: boolean): Promise<Outcome> {
+    const entry = new Entry(batch, this.#costOf(batch), this.#settle);
+    this.size += entry.cost;
+    this.bytes += batch.byteLength;
+    this.items += batch.items;
+    this.#ages.add(entry);
+    this.#options.ledger.charge(batch.origin.tenant, batch.byteLength);
+    this.#options.observer.entered(batch);
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#inside.push(entry);
+    else taker(entry);
+    // fast path: one promise for all.
+    if (!wait) return ENTERED;
+    return new Promise((resolve) => {
+      entry.answer = resolve;
+    });
+  }
+
+  #settleEntry(entry: Entry, outcome: Outcome, answer: Outcome): void {
+    if (outcome.kind === 'retry' && !this.#closed) {
+      const taker = this.#takers.shift();
+      if (taker === undefined) this.#inside.pushFront(entry);
+      else taker(entry);
+      return;
+    }
+    entry.settled = true;
+    this.#leave(entry, answer);
+    this.#letIn();
+  }
+
+  #leave(entry: Entry, answer: Outcome): void {
+    const { batch, cost } = entry;
+    this.size -= cost;
+    this.bytes -= batch.byteLength;
+    this.items -= batch.items;
+    this.#ages.remove(entry);
+    this.#options.ledger.release(batch.origin.tenant, batch.byteLength);
+    this.#drain.add(cost, this.#options.clock.now());
+    entry.answer?.(answer);
+    if (this.#ages.oldest === undefined) this.#stopping?.resolve();
+  }
+
+  /** Lets callers in whose turn it is, as far as there is room. */
+  #letIn(): void {
+    for (let next = this.#outside.head(); next !== undefined; next = this.#outside.head()) {
+      if (!this.#fits(next.batch)) return;
+      this.#outside.shift();
+      this.#options.observer.blocked(-1);
+      next.resolve(this.#enter(next.batch, next.wait));
+    }
+  }
+
+  /** The deadline has passed: what is in memory ends here. */
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (let entry = this.#inside.shift(); entry; entry = this.#inside.shift()) {
+      this.#leave(entry, STOPPED);
+    }
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+    this.#stopping?.resolve();
+  }
+
+  #costOf(batch: Batch): number {
+    const { sizer } = this.#options.config;
+    if (sizer === 'requests') return 1;
+    return sizer === 'items' ? batch.items : batch.byteLength;
+  }
+
+  #fits(batch: Batch): boolean {
+    return (
+      this.size + this.#costOf(batch) <= this.capacity &&
+      this.bytes + batch.byteLength <= this.#options.maxBytes
+    );
+  }
+
+  #tooLarge(batch: Batch): Outcome | undefined {
+    const cost = this.#costOf(batch);
+    if (cost > this.capacity) {
+      const unit = this.#options.config.sizer;
+      const message = `request of ${cost} ${unit} is larger than the sending queue of ${this.capacity}; raise sending_queue.queue_size`;
+      return { kind: 'rejected', reason: 'larger_than_queue', message, fault: 'too_large' };
+    }
+    if (batch.byteLength <= this.#options.maxBytes) return undefined;
+    const message = `request of ${batch.byteLength} bytes is larger than the ${this.#options.maxBytes} bytes this sending queue may hold; raise service.admission.max_bytes`;
+    return { kind: 'rejected', reason: 'larger_than_queue', message, fault: 'too_large' };
+  }
+
+  #full(batch: Batch): Outcome {
+    const { config, clock } = this.#options;
+    const missing = Math.max(this.size + this.#costOf(batch) - this.capacity, this.capacity / 10);
+    return {
+      kind: 'retry',
+      reason: 'queue_full',
+      message: `sending queue is full: it holds ${this.size} of ${this.capacity} ${config.sizer}, ${this.bytes} bytes; send again later`,
+      afterMs: this.#drain.waitFor(missing, clock.now()),
+    };
+  }
+}
+
+/** A caller outside, until there is room for its batch. */
+interface Caller {
+  readonly batch: Batch;
+  readonly wait: boolean;
+  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void;
+}
+
+type Settle = (entry: Entry, outcome: Outcome, answer: Outcome) => void;
+
+/** A batch inside; its own lease, and a link in the chain of ages. */
+class Entry implements Lease {
+  readonly batch: Batch;
+  readonly cost: number;
+  readonly #settle: Settle;
+  settled = false;
+  answer: ((outcome: Outcome) => void) | undefined = undefined;
+  older: Entry | undefined = undefined;
+  newer: Entry | undefined = undefined;
+
+  constructor(batch: Batch, cost: number, settle: Settle) {
+    this.batch = batch;
+    this.cost = cost;
+    this.#settle = settle;
+  }
+
+  settle(outcome: Outcome, answer: Outcome = outcome): void {
+    if (this.settled) throw new Error('bug: lease settled twice');
+    this.#settle(this, outcome, answer);
+  }
+}
+
+/** All entries from the oldest to the newest, so that any may leave and the oldest is known. */
+class Ages {
+  oldest: Entry | undefined;
+  #newest: Entry | undefined;
+
+  add(entry: Entry): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  remove(entry: Entry): void {
+    const { older, newer } = entry;
+    if (older === undefined) this.oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    entry.older = undefined;
+    entry.newer = undefined;
+  }
+}
+
+const ENTERED: Promise<Outcome> = Promise.resolve(ACCEPTED);
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
+const STOPPED: Outcome = Object.freeze({
+  kind: 'retry',
+  reason: 'shutdown',
+  message: 'collector is shutting down; send again later',
+  afterMs: 1000,
+});
