@@ -1,32 +1,9 @@
 import type { Signal } from '../../contract/batch.ts';
 import type { Consumer, RawRequest, Reply } from '../../contract/component.ts';
-import type { Logger, Meter } from '../../contract/context.ts';
-import type { TenancyConfig } from '../config/config.ts';
-import type { Budget } from './budget.ts';
 import { GateCounts, TenantCounts } from './gate-counts.ts';
-import { Gate } from './gate.ts';
+import { type AdmissionOptions, Gate } from './gate.ts';
 import { Refusals } from './refusals.ts';
 import { Turns } from './turns.ts';
-
-/**
- * Another place where a request can be processed. Answers undefined when it is to stay here;
- * otherwise the body is gone, and the promise resolves with the binding answer, or with
- * undefined when nobody will ever know it.
- */
-export type Elsewhere = (
-  receiver: string,
-  request: RawRequest,
-) => Promise<Reply | undefined> | undefined;
-
-/** What all gates of a shard share. */
-export interface AdmissionOptions {
-  readonly budget: Budget;
-  readonly tenancy: TenancyConfig;
-  readonly meter: Meter;
-  readonly log: Logger;
-  /** Absent when there is only one shard. */
-  readonly elsewhere?: Elsewhere;
-}
 
 /** What stands between the receivers of a shard and its pipelines. */
 export class Admission {

@@ -9,13 +9,26 @@ import type {
   Receiver,
   Reply,
 } from '../../contract/component.ts';
+import type { Logger, Meter } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
-import type { AdmissionOptions } from './admission.ts';
+import type { TenancyConfig } from '../config/config.ts';
+import type { Budget } from './budget.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { GateCounts, TenantCounts } from './gate-counts.ts';
 import { RoomPermit } from './permit.ts';
 import type { Refusals } from './refusals.ts';
 import { tenantOf } from './tenancy.ts';
 import type { Turn, Turns } from './turns.ts';
+
+/** What all gates of a shard share. */
+export interface AdmissionOptions {
+  readonly budget: Budget;
+  readonly tenancy: TenancyConfig;
+  readonly meter: Meter;
+  readonly log: Logger;
+  /** Absent when there is only one shard. */
+  readonly elsewhere?: Elsewhere;
+}
 
 interface GateOptions extends AdmissionOptions {
   readonly receiver: string;

@@ -1,0 +1,133 @@
+import type { RawRequest, Receiver, Reply } from '../../contract/component.ts';
+import type { Context } from '../../contract/context.ts';
+import type { Registry } from '../../contract/registry.ts';
+import { Admission } from '../admission/admission.ts';
+import type { Budget } from '../admission/budget.ts';
+import type { Elsewhere } from '../admission/elsewhere.ts';
+import type { Config } from '../config/config.ts';
+import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
+import type { Log } from '../telemetry/logger.ts';
+import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
+
+/** What a generation is built from. */
+export interface GenerationOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly budget: Budget;
+  readonly metrics: ShardMetrics;
+  readonly log: Log;
+  /** Of components: all but what differs from one to the next. */
+  readonly context: Omit<Context, 'id' | 'log' | 'meter'>;
+  /** Where a saturated shard may send requests; absent when there is only one. */
+  readonly elsewhere?: Elsewhere;
+}
+
+interface NamedReceiver {
+  readonly id: string;
+  readonly receiver: Receiver;
+}
+
+/**
+ * Everything that one configuration makes in one shard: receivers, their gates, pipelines,
+ * exporters. Built first, started from the exporters backwards, stopped from the receivers on.
+ */
+export class Generation {
+  readonly #admission: Admission;
+  readonly #pipelines: Pipelines;
+  readonly #receivers: readonly NamedReceiver[];
+
+  private constructor(
+    admission: Admission,
+    pipelines: Pipelines,
+    receivers: readonly NamedReceiver[],
+  ) {
+    this.#admission = admission;
+    this.#pipelines = pipelines;
+    this.#receivers = receivers;
+  }
+
+  /** Loads and creates all components. Binds nothing and contacts nobody. */
+  static async build(options: GenerationOptions): Promise<Generation> {
+    const { config, registry, metrics, log, context, budget, elsewhere } = options;
+    const pipelines = await buildPipelines(config, registry, {
+      context,
+      metrics,
+      log,
+      ledger: budget,
+    });
+    const admission = new Admission({
+      budget,
+      tenancy: config.service.tenancy,
+      meter: metrics.meter(),
+      log: log.logger('admission'),
+      ...(elsewhere === undefined ? {} : { elsewhere }),
+    });
+    const receivers: NamedReceiver[] = [];
+    for (const id of receiversInUse(config)) {
+      const section = config.receivers[id];
+      const load = section === undefined ? undefined : registry.receivers[section.type];
+      if (section === undefined || load === undefined) {
+        throw new Error(`bug: receiver ${id} is in use, but not in the configuration`);
+      }
+      const { default: definition } = await load();
+      const gate = admission.gate(id, (signal) => pipelines.entry(id, signal));
+      const receiver = definition.create(section.settings, gate, {
+        ...context,
+        id: `receivers/${id}`,
+        log: log.logger(`receivers/${id}`),
+        meter: metrics.meter({ receiver: id }),
+      });
+      gate.bind(receiver);
+      receivers.push({ id, receiver });
+    }
+    return new Generation(admission, pipelines, receivers);
+  }
+
+  /** Starts everything that delivers. */
+  start(): Promise<void> {
+    return this.#pipelines.start();
+  }
+
+  /** Starts the receivers. */
+  async listen(): Promise<void> {
+    for (const { id, receiver } of this.#receivers) {
+      try {
+        await receiver.start?.();
+      } catch (error) {
+        throw new Error(`cannot start receiver ${id}: ${messageOf(error)}`, { cause: error });
+      }
+    }
+  }
+
+  /** Processes a request that another shard received. */
+  serve(receiver: string, request: RawRequest): Promise<Reply> {
+    return this.#admission.serve(receiver, request);
+  }
+
+  /** Takes no new requests and answers those in hand. Stops every receiver, whatever one says. */
+  async stopReceivers(deadline: AbortSignal): Promise<void> {
+    const stops = this.#receivers.map(async ({ receiver }) => receiver.stop?.(deadline));
+    const results = await Promise.allSettled(stops);
+    this.#admission.close();
+    const failed = results.filter((result) => result.status === 'rejected');
+    if (failed.length > 0) throw new AggregateError(failed.map(({ reason }) => reason));
+  }
+
+  /** Delivers what is held until `deadline` aborts, then lets go. */
+  stop(deadline: AbortSignal): Promise<void> {
+    return this.#pipelines.stop(deadline);
+  }
+}
+
+/** Ids of the receivers that a pipeline names; the others are not started. */
+export function receiversInUse(config: Config): readonly string[] {
+  const used = new Set<string>();
+  for (const pipeline of Object.values(config.service.pipelines)) {
+    for (const id of pipeline.receivers) used.add(id);
+  }
+  return [...used];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,148 @@
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import type { Registry } from '../../contract/registry.ts';
+import { Budget } from '../admission/budget.ts';
+import { collectUnderPressure } from '../admission/memory-guard.ts';
+import { HandOver } from '../shard/hand-over.ts';
+import { Loads, startLoadSampler } from '../shard/loads.ts';
+import type { FromShard, ShardSetup, ToShard } from '../shard/messages.ts';
+import { systemClock } from '../telemetry/clock.ts';
+import { Log } from '../telemetry/logger.ts';
+import { startShardSampler } from '../telemetry/samplers.ts';
+import { ShardMetrics } from '../telemetry/shard-metrics.ts';
+import { Generation } from './generation.ts';
+
+/**
+ * The life of a shard, seen from inside its thread: builds a generation from the setup it was
+ * born with, then does what the supervisor says. Called once, by the entry file of the thread.
+ */
+export async function runShard(registry: Registry): Promise<void> {
+  if (parentPort === null) throw new Error('a shard runs in a worker thread only');
+  const host = new ShardHost(workerData as ShardSetup, parentPort);
+  await host.run(registry);
+}
+
+class ShardHost {
+  readonly #setup: ShardSetup;
+  readonly #port: MessagePort;
+  readonly #log: Log;
+  readonly #metrics: ShardMetrics;
+  readonly #budget: Budget;
+  readonly #handOver: HandOver;
+  readonly #stopSamplers: (() => void)[] = [];
+  #generation: Generation | undefined;
+
+  constructor(setup: ShardSetup, port: MessagePort) {
+    this.#setup = setup;
+    this.#port = port;
+    const { logs } = setup.config.service.telemetry;
+    this.#log = new Log({ level: logs.level, encoding: logs.encoding, shard: setup.index });
+    this.#metrics = new ShardMetrics(setup.index, (series) => {
+      this.#say({ kind: 'series', series });
+    });
+    this.#budget = new Budget(setup.budget, setup.index);
+    const loads = new Loads(setup.loads);
+    this.#handOver = new HandOver(loads, this.#metrics.meter(), (receiver, request) => {
+      if (this.#generation === undefined) throw new Error('bug: a request before the first build');
+      return this.#generation.serve(receiver, request);
+    });
+  }
+
+  async run(registry: Registry): Promise<void> {
+    try {
+      await this.#build(registry);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#port.on('message', (message: ToShard) => {
+      this.#obey(message).catch((error: unknown) => {
+        this.#fail(error);
+      });
+    });
+    this.#say({ kind: 'built' });
+  }
+
+  async #build(registry: Registry): Promise<void> {
+    const { config, version, index, count, listen } = this.#setup;
+    this.#generation = await Generation.build({
+      config,
+      registry,
+      budget: this.#budget,
+      metrics: this.#metrics,
+      log: this.#log,
+      context: { version, clock: systemClock, shard: { index, count }, listen },
+      ...(count > 1 ? { elsewhere: this.#handOver.offer } : {}),
+    });
+    await this.#generation.start();
+    for (const peer of this.#setup.peers) this.#handOver.attach(peer);
+  }
+
+  async #obey(message: ToShard): Promise<void> {
+    switch (message.kind) {
+      case 'listen':
+        await this.#generation?.listen();
+        this.#startSamplers();
+        this.#say({ kind: 'listening' });
+        break;
+      case 'peer':
+        this.#handOver.attach(message.peer);
+        break;
+      case 'stop_receivers':
+        await this.#step('receivers', (signal) => this.#generation?.stopReceivers(signal), message);
+        this.#say({ kind: 'receivers_stopped' });
+        break;
+      case 'stop':
+        await this.#step('pipelines', (signal) => this.#generation?.stop(signal), message);
+        this.#end();
+        break;
+    }
+  }
+
+  /** One step of a stop. What goes wrong is said, and the next step comes all the same. */
+  async #step(
+    what: string,
+    stop: (deadline: AbortSignal) => Promise<void> | undefined,
+    { graceMs }: { readonly graceMs: number },
+  ): Promise<void> {
+    try {
+      await stop(AbortSignal.timeout(graceMs));
+    } catch (error) {
+      this.#log.logger('shard').error(`cannot stop all ${what}`, { error: describe(error) });
+    }
+  }
+
+  #startSamplers(): void {
+    const { index, loads } = this.#setup;
+    this.#stopSamplers.push(
+      startShardSampler(this.#metrics.meter()),
+      startLoadSampler(new Loads(loads), index, (utilisation) => {
+        this.#budget.sample(performance.now());
+        this.#handOver.adapt(utilisation);
+        collectUnderPressure(this.#budget.pressure);
+      }),
+    );
+  }
+
+  #end(): void {
+    for (const stop of this.#stopSamplers) stop();
+    this.#handOver.stop();
+    this.#log.flush();
+    this.#say({ kind: 'stopped' });
+    this.#port.close();
+  }
+
+  #fail(error: unknown): void {
+    this.#log.logger('shard').debug('the shard failed', { error: describe(error), threadId });
+    this.#say({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    this.#end();
+  }
+
+  #say(message: FromShard): void {
+    this.#port.postMessage(message);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
