@@ -63,6 +63,12 @@ test('a line for the console is tab-separated with the fields last', () => {
   );
 });
 
+test('a message cannot forge a line of the console', () => {
+  const { log, lines } = logged({ encoding: 'console' });
+  log.logger('x').warn('bad\n2026\terror\tforged\u001b[31m');
+  assert.match(lines[0] ?? '', /\twarn\tbad 2026 error forged \[31m\t\{/);
+});
+
 test('lines below the level are not written, and the level can change', () => {
   const { log, lines } = logged();
   const logger = log.logger('x');

@@ -144,7 +144,9 @@ function openPino(options: LogOptions, clock: Clock): pino.Logger {
 function toConsole(json: string): string {
   const { ts, level, msg, ...rest } = JSON.parse(json) as Record<string, unknown>;
   const fields = Object.keys(rest).length === 0 ? '' : `\t${JSON.stringify(rest)}`;
-  return `${String(ts)}\t${String(level)}\t${String(msg)}${fields}\n`;
+  // A message must not be able to begin a line of its own.
+  const text = String(msg).replace(/\p{Cc}+/gu, ' ');
+  return `${String(ts)}\t${String(level)}\t${text}${fields}\n`;
 }
 
 /** A log that cannot be written must not stop the telemetry: a line may be lost, no more. */
