@@ -1,6 +1,22 @@
 /** npm run bench -- COMMAND: the benches, one command each. */
 import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
+import { macro } from './macro.ts';
+import { micro } from './micro.ts';
+import { parseTarget, size } from './size.ts';
+
+const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
+
+  micro                      wire and codecs, one function at a time
+  macro  [--quick] [--case TEXT ...] [--shards N]
+                             client, gateway, sink: throughput, cost, latency, memory
+  size   --target RATE       how many shards for RATE items per second (500k/s, 2M/s)
+         [--items N] [--protocol http|grpc] [--compression none|gzip|zstd]
+  compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
+                             the same work through the peers, in turns
+
+Without a command: micro, then macro --quick. Common options: --seconds N, --rounds N.
+`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -11,21 +27,56 @@ const { values, positionals } = parseArgs({
     shards: { type: 'string', default: '1' },
     case: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true, default: [] },
+    quick: { type: 'boolean', default: false },
+    target: { type: 'string' },
+    items: { type: 'string', default: '512' },
+    protocol: { type: 'string', default: 'http' },
+    compression: { type: 'string', default: 'none' },
   },
 });
+const seconds = Number(values.seconds);
+const shards = Number(values.shards);
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value);
+  if (found === undefined) throw new Error(`--${name} takes ${allowed.join(', ')}, not ${value}`);
+  return found;
+}
 
 switch (positionals[0]) {
+  case undefined:
+    await micro();
+    await macro({ seconds, shards, cases: values.case, quick: true });
+    break;
+  case 'micro':
+    await micro();
+    break;
+  case 'macro':
+    await macro({ seconds, shards, cases: values.case, quick: values.quick });
+    break;
+  case 'size': {
+    const target = parseTarget(values.target ?? '');
+    if (target === undefined) throw new Error('--target takes a rate such as 500k/s');
+    await size({
+      target,
+      seconds,
+      itemsPerRequest: Number(values.items),
+      protocol: oneOf('protocol', values.protocol, ['http', 'grpc']),
+      compression: oneOf('compression', values.compression, ['none', 'gzip', 'zstd']),
+    });
+    break;
+  }
   case 'compare':
     await compare({
       collector: values.collector,
       rounds: Number(values.rounds),
-      seconds: Number(values.seconds),
-      shards: Number(values.shards),
+      seconds,
+      shards,
       cases: values.case,
       only: values.only,
     });
     break;
   default:
-    console.error('usage: npm run bench -- compare [--collector PATH] [--case NAME] [--only NAME]');
+    console.error(USAGE);
     process.exitCode = 2;
 }

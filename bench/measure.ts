@@ -63,6 +63,17 @@ export async function measure(
   };
 }
 
+/** Latency between client and sink with nothing in between. */
+export async function measureDirect(
+  sink: Sink,
+  load: LoadShape,
+  options: { readonly seconds: number; readonly rate: number },
+): Promise<{ p50: number; p99: number }> {
+  await sink.reset(true);
+  await runLoad({ ...load, ...options, port: sink.ports[load.protocol] });
+  return sink.settled(300);
+}
+
 /** Acknowledged numbers that did not arrive: all that were sent, less what was not acknowledged. */
 async function missingOf(
   sink: Sink,
