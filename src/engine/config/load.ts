@@ -5,12 +5,12 @@ import { KINDS, type ComponentConfig, type Config, type ExporterConfig } from '.
 import { ConfigError, Findings, type Mistake } from './mistakes.ts';
 import { suggestion } from './nearest.ts';
 import { resolveReferences, type Components } from './references.ts';
-import { checkSection } from './schema/check.ts';
-import { redactComponents } from './schema/redact.ts';
+import { redact } from './schema/document.ts';
+import { definitionDocument } from './schema/definition.ts';
 import { readComponents, type Component } from './sections.ts';
-import { serviceConfig, serviceSchema } from './service.ts';
+import { readService } from './service.ts';
 import { readTree, type Sources } from './source/sources.ts';
-import { childOf, emptyMapping, plainOf, type Mapping, type Plain } from './source/tree.ts';
+import { childOf, type Mapping, type Plain } from './source/tree.ts';
 
 /** Where a configuration comes from; the process' environment and directory unless given. */
 export type LoadOptions = Pick<Sources, 'uris'> & Partial<Sources>;
@@ -21,7 +21,7 @@ export interface Inspection {
   readonly config: Config | undefined;
   /** Errors, then warnings, each in the order of the files. */
   readonly mistakes: readonly Mistake[];
-  /** Everything merged and expanded, secrets included. */
+  /** Everything that is known, merged and expanded, secrets included. */
   readonly resolved: Plain;
   /** The same with secrets replaced; safe to show. */
   readonly redacted: Plain;
@@ -61,18 +61,34 @@ async function inspectTree(
 ): Promise<Inspection> {
   checkTopLevel(root, findings);
   const components = await readAll(root, catalogue, findings);
-  const serviceTree = childOf(root, 'service') ?? emptyMapping(root.place);
-  const service = checkSection(serviceSchema, { tree: serviceTree, path: ['service'] }, findings);
-  const resolved = service && resolveReferences(serviceConfig(service), components, root, findings);
+  const service = readService(root, findings);
+  const resolved = resolveReferences(service, components, root, findings);
   const warnings = findings.sorted('warning');
   const isUsable = resolved !== undefined && !findings.failed;
-  const plain = plainOf(root);
   return {
     config: isUsable ? assemble(resolved, components, warnings) : undefined,
     mistakes: [...findings.sorted('error'), ...warnings],
-    resolved: plain,
-    redacted: redactComponents(plain, components),
+    resolved: { ...sectionsOf(components, (component) => component.value), service: service.value },
+    redacted: { ...sectionsOf(components, redactedValue), service: service.value },
   };
+}
+
+/** Sections by kind and id, the empty ones left out. */
+function sectionsOf(
+  components: Components,
+  valueOf: (component: Component) => Plain,
+): { [key: string]: Plain } {
+  const filled = KINDS.filter((kind) => components[kind].length > 0);
+  return Object.fromEntries(
+    filled.map((kind) => [
+      kind,
+      Object.fromEntries(components[kind].map((component) => [component.id, valueOf(component)])),
+    ]),
+  );
+}
+
+function redactedValue({ value, definition }: Component): Plain {
+  return redact(value, definitionDocument(definition));
 }
 
 const SECTIONS: readonly string[] = [...KINDS, 'connectors', 'service'];

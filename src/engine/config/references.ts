@@ -5,31 +5,32 @@ import type { PipelineConfig, ServiceConfig } from './config.ts';
 import type { Findings } from './mistakes.ts';
 import { nearestName, suggestion } from './nearest.ts';
 import type { Component } from './sections.ts';
-import { SIGNALS, signalOf } from './service.ts';
-import { childOf, findIn, pathText, placeIn, type Mapping } from './source/tree.ts';
+import type { ServiceParts } from './service.ts';
+import { childOf, findIn, isNothing, pathText, placeIn, type Mapping } from './source/tree.ts';
 
 /** Components of the whole file, by kind. */
 export type Components = Readonly<Record<Kind, readonly Component[]>>;
 
 /**
  * Checks what the service names against what the file defines, and answers the service with
- * every reference in the spelling of its definition. Says which components nothing uses.
+ * every reference in the spelling of its definition; undefined when its settings could not be
+ * read. Says which components nothing uses, unless something else is wrong.
  */
 export function resolveReferences(
-  service: ServiceConfig,
+  service: ServiceParts,
   components: Components,
   root: Mapping,
   findings: Findings,
-): ServiceConfig {
+): ServiceConfig | undefined {
   const resolver = new Resolver(components, root, findings);
-  const pipelines: Record<string, PipelineConfig> = {};
-  for (const [id, pipeline] of Object.entries(service.pipelines)) {
-    pipelines[id] = resolver.pipeline(pipeline);
-  }
-  const extensions = resolver.list('extensions', service.extensions, ['service', 'extensions']);
-  resolver.reportPipelineIds();
-  resolver.reportUnused();
-  return { ...service, pipelines, extensions };
+  resolver.checkAny();
+  const pipelines = service.pipelines.map((pipeline) => resolver.pipeline(pipeline));
+  const { settings } = service;
+  if (settings === undefined) return undefined;
+  const extensions = resolver.list('extensions', settings.extensions, ['service', 'extensions']);
+  if (!findings.failed) resolver.reportUnused();
+  const byId = Object.fromEntries(pipelines.map((pipeline) => [pipeline.id, pipeline]));
+  return { ...settings, pipelines: byId, extensions };
 }
 
 class Resolver {
@@ -87,23 +88,11 @@ class Resolver {
     return resolved;
   }
 
-  /** Pipelines whose id begins with no signal; the service schema leaves them to this. */
-  reportPipelineIds(): void {
+  checkAny(): void {
     const pipelines = findIn(this.#root, ['service', 'pipelines']);
-    if (pipelines?.kind !== 'mapping' || pipelines.entries.size === 0) {
-      this.#error(['service', 'pipelines'], 'there are no pipelines; write at least one');
-      return;
-    }
-    for (const [id, tree] of pipelines.entries) {
-      if (signalOf(id) !== undefined && !/\/\s*$/.test(id)) continue;
-      const type = id.split('/')[0] ?? id;
-      const path = pathText(['service', 'pipelines', id]);
-      const hint =
-        signalOf(id) === undefined
-          ? `"${type}" is no signal this build carries; ${suggestion(type, SIGNALS)}`
-          : `"${id}" has no name behind the slash; write a name or remove it`;
-      this.#findings.error(tree.place, path, hint);
-    }
+    const isEmpty = pipelines?.kind === 'mapping' && pipelines.entries.size === 0;
+    if (!isNothing(pipelines) && !isEmpty) return;
+    this.#error(['service', 'pipelines'], 'there are no pipelines; write at least one');
   }
 
   reportUnused(): void {

@@ -5,7 +5,15 @@ import type { ComponentConfig, DeliveryConfig } from './config.ts';
 import { DELIVERY_KEYS, deliverySchema } from './delivery.ts';
 import type { Findings } from './mistakes.ts';
 import { checkSection, type Section } from './schema/check.ts';
-import { childOf, emptyMapping, pathText, type Mapping, type Tree } from './source/tree.ts';
+import {
+  childOf,
+  emptyMapping,
+  isNothing,
+  pathText,
+  type Mapping,
+  type Plain,
+  type Tree,
+} from './source/tree.ts';
 
 /** One entry of a section whose type is known, with what could be read of it. */
 export interface Component extends ComponentConfig {
@@ -14,6 +22,8 @@ export interface Component extends ComponentConfig {
   /** As written, with its places. */
   readonly tree: Tree;
   readonly delivery: DeliveryConfig | undefined;
+  /** As written, expanded; secrets included. */
+  readonly value: Plain;
 }
 
 /** Every entry of one kind of a type this build has; all mistakes go to `findings`. */
@@ -24,7 +34,7 @@ export async function readComponents(
   findings: Findings,
 ): Promise<readonly Component[]> {
   const section = childOf(root, kind);
-  if (section === undefined || isNothing(section)) return [];
+  if (isNothing(section)) return [];
   if (section.kind !== 'mapping') {
     findings.error(section.place, kind, `expected a mapping of ${kind} by id`);
     return [];
@@ -60,23 +70,26 @@ function readComponent(found: Found, findings: Findings): Component {
     path,
     alsoKnown: shares ? DELIVERY_KEYS.filter((key) => key !== 'batcher') : [],
   };
-  const settings = checkSection(definition.schema, own, findings);
+  const { output: settings, value } = checkSection(definition.schema, own, findings);
   if (settings !== undefined) {
     for (const note of definition.notes?.(settings) ?? []) {
       findings.warn(whole.place, pathText(path), note);
     }
   }
+  const component = { ...found, type: definition.type, settings };
+  if (!shares) return { ...component, delivery: undefined, value };
   const shared = { tree: pick(whole, (key) => DELIVERY_KEYS.includes(key)), path };
-  const delivery = shares ? checkSection(deliverySchema(defaults), shared, findings) : undefined;
-  return { ...found, type: definition.type, settings, delivery };
+  const delivery = checkSection(deliverySchema(defaults), shared, findings);
+  return { ...component, delivery: delivery.output, value: mergePlain(value, delivery.value) };
+}
+
+function mergePlain(own: Plain, shared: Plain): Plain {
+  const isMapping = typeof own === 'object' && own !== null && !Array.isArray(own);
+  return isMapping && typeof shared === 'object' ? { ...own, ...(shared as object) } : own;
 }
 
 function pick(tree: Tree, wanted: (key: string) => boolean): Tree {
   if (tree.kind !== 'mapping') return wanted('') ? tree : emptyMapping(tree.place);
   const entries = [...tree.entries].filter(([key]) => wanted(key));
   return { ...tree, entries: new Map(entries) };
-}
-
-function isNothing(tree: Tree): boolean {
-  return tree.kind === 'scalar' && (tree.value === null || tree.value === '');
 }

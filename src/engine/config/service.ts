@@ -3,10 +3,22 @@ import { z } from 'zod';
 import type { Signal } from '../../contract/batch.ts';
 import { byteSize, duration, retired, section } from '../../contract/settings.ts';
 import type { PipelineConfig, ServiceConfig } from './config.ts';
+import type { Findings } from './mistakes.ts';
+import { suggestion } from './nearest.ts';
+import { checkSection } from './schema/check.ts';
+import {
+  childOf,
+  emptyMapping,
+  isNothing,
+  pathText,
+  type Mapping,
+  type Plain,
+  type Tree,
+} from './source/tree.ts';
 import { telemetrySchema } from './telemetry.ts';
 
 /** Signals a pipeline can carry, as their ids begin. */
-export const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs'];
+const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
 const ids = () => z.array(z.string());
 
@@ -54,12 +66,8 @@ const admissionSchema = z.strictObject({
     ),
 });
 
-/** The `service` section. */
+/** The `service` section without its pipelines, which are checked one by one. */
 export const serviceSchema = z.strictObject({
-  pipelines: z
-    .record(z.string(), section(pipelineSchema), { error: 'expected a mapping of pipelines' })
-    .default({})
-    .describe('Pipelines by id: a signal, or a signal and a name as in `traces/eu`.'),
   extensions: ids().default([]).describe('Extensions to run.'),
   telemetry: section(telemetrySchema).prefault({}).describe('What the program says about itself.'),
   shards: z
@@ -76,13 +84,36 @@ export const serviceSchema = z.strictObject({
   middlewares: retired('middlewares are not part of Millrace; remove it'),
 });
 
-/** The service as the program reads it, without pipelines whose id names no signal. */
-export function serviceConfig(service: z.output<typeof serviceSchema>): ServiceConfig {
+/** A service with the pipelines that could be read. */
+export interface ServiceParts {
+  /** Undefined when something else than a pipeline is wrong. */
+  readonly settings: Omit<ServiceConfig, 'pipelines'> | undefined;
+  readonly pipelines: readonly PipelineConfig[];
+  /** As written, expanded. */
+  readonly value: Plain;
+}
+
+/** Reads the `service` section; everything wrong with it goes to `findings`. */
+export function readService(root: Mapping, findings: Findings): ServiceParts {
+  const tree = childOf(root, 'service') ?? emptyMapping(root.place);
+  const isMapping = tree.kind === 'mapping';
+  const rest = isMapping ? [...tree.entries].filter(([key]) => key !== 'pipelines') : [];
+  const own = isMapping ? { ...tree, entries: new Map(rest) } : tree;
+  const whole = { tree: own, path: ['service'], alsoKnown: ['pipelines'] };
+  const checked = checkSection(serviceSchema, whole, findings);
+  const found = readPipelines(childOf(tree, 'pipelines'), findings);
+  return {
+    settings: checked.output && serviceSettings(checked.output),
+    pipelines: found.pipelines,
+    value: { ...(checked.value as object), pipelines: found.value },
+  };
+}
+
+function serviceSettings(service: z.output<typeof serviceSchema>) {
   const { tenancy, admission } = service;
   return {
     shards: service.shards === 'auto' ? availableParallelism() : service.shards,
     extensions: service.extensions,
-    pipelines: pipelineConfigs(service.pipelines),
     tenancy: {
       headers: tenancy.headers.map((name) => name.toLowerCase()),
       default: tenancy.required ? undefined : tenancy.default,
@@ -96,21 +127,38 @@ export function serviceConfig(service: z.output<typeof serviceSchema>): ServiceC
   };
 }
 
-function pipelineConfigs(
-  pipelines: z.output<typeof serviceSchema>['pipelines'],
-): ServiceConfig['pipelines'] {
-  const configs: Record<string, PipelineConfig> = {};
-  for (const [id, pipeline] of Object.entries(pipelines)) {
-    const signal = signalOf(id);
-    if (signal === undefined) continue;
-    const { receivers, processors, exporters, best_effort: bestEffort, acknowledge } = pipeline;
-    configs[id] = { id, signal, receivers, processors, exporters, bestEffort, acknowledge };
+const PIPELINES = ['service', 'pipelines'];
+
+function readPipelines(tree: Tree | undefined, findings: Findings) {
+  const pipelines: PipelineConfig[] = [];
+  const value: Record<string, Plain> = {};
+  if (tree?.kind !== 'mapping' && !isNothing(tree)) {
+    findings.error(tree.place, 'service.pipelines', 'expected a mapping of pipelines by id');
   }
-  return configs;
+  const entries = tree?.kind === 'mapping' ? tree.entries : new Map<string, Tree>();
+  for (const [id, pipeline] of entries) {
+    const path = [...PIPELINES, id];
+    const signal = signalOf(id);
+    if (signal === undefined || /\/\s*$/.test(id)) {
+      const type = id.split('/')[0] ?? id;
+      const problem =
+        signal === undefined
+          ? `"${type}" is no signal this build carries; ${suggestion(type, SIGNALS)}`
+          : `"${id}" has no name behind the slash; write a name or remove it`;
+      findings.error(pipeline.place, pathText(path), problem);
+      continue;
+    }
+    const checked = checkSection(section(pipelineSchema), { tree: pipeline, path }, findings);
+    value[id] = checked.value;
+    if (checked.output === undefined) continue;
+    const { best_effort: bestEffort, ...rest } = checked.output;
+    pipelines.push({ id, signal, ...rest, bestEffort });
+  }
+  return { pipelines, value };
 }
 
 /** The signal of a pipeline's id; undefined when it names none. */
-export function signalOf(id: string): Signal | undefined {
+function signalOf(id: string): Signal | undefined {
   const type = id.split('/')[0]?.trim();
   return SIGNALS.find((signal) => signal === type);
 }

@@ -17,30 +17,40 @@ export interface Section {
   readonly tree: Tree;
   /** Where it stands in the whole: `['exporters', 'otlp_http/eu']`. */
   readonly path: readonly PropertyKey[];
+  /** The JSON Schema of the section, when the caller has it already. */
+  readonly document?: JsonSchema;
   /** Keys that are known here besides those of the schema, for "did you mean". */
   readonly alsoKnown?: readonly string[];
 }
 
+/** What a check made of a section. */
+export interface Checked<T> {
+  /** Undefined when something is wrong with it. */
+  readonly output: T | undefined;
+  /** As written, with the text of expansions where a string was wanted. */
+  readonly value: Plain;
+}
+
 /**
- * The output of `schema` for a section, or undefined when something is wrong with it; all of it
- * goes to `findings`. A value out of an expansion gives its text where a string is wanted, and a
+ * Parses a section with its schema; everything wrong with it goes to `findings`. A value out of an expansion gives its text where a string is wanted, and a
  * key with nothing behind it counts as not written where nothing is not allowed.
  */
 export function checkSection<T>(
   schema: z.ZodType<T>,
   section: Section,
   findings: Findings,
-): T | undefined {
-  const document = jsonSchemaOf(schema);
+): Checked<T> {
+  const document = section.document ?? jsonSchemaOf(schema);
   const holder: { value: Plain } = { value: plainOf(section.tree) };
   let result = schema.safeParse(holder.value);
   while (!result.success && repair(holder, section.tree, result.error.issues as Issue[])) {
     result = schema.safeParse(holder.value);
   }
   reportIgnored(holder.value, section, document, findings);
-  if (result.success) return result.data;
+  const { value } = holder;
+  if (result.success) return { output: result.data, value };
   for (const issue of result.error.issues as Issue[]) report(issue, section, document, findings);
-  return undefined;
+  return { output: undefined, value };
 }
 
 function report(issue: Issue, section: Section, document: JsonSchema, findings: Findings): void {

@@ -113,3 +113,10 @@ export function mergeTrees(under: Tree, over: Tree): Tree {
   }
   return { kind: 'mapping', entries, place: over.place };
 }
+
+/** Whether there is nothing: no value, null, or an expansion that came to nothing. */
+export function isNothing(tree: Tree | undefined): tree is Scalar | undefined {
+  return (
+    tree === undefined || (tree.kind === 'scalar' && (tree.value === null || tree.value === ''))
+  );
+}
