@@ -69,6 +69,11 @@ export function publishPressure(memory: BudgetMemory, pressure: Pressure): void 
   Atomics.store(new Uint32Array(memory.words), 0, pressure);
 }
 
+/** The pressure last published. */
+export function pressureOf(memory: BudgetMemory): Pressure {
+  return Atomics.load(new Uint32Array(memory.words), 0) as Pressure;
+}
+
 /** Bytes held by all shards. */
 export function totalHeld(memory: BudgetMemory): number {
   const words = new Uint32Array(memory.words);
