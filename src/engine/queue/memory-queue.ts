@@ -8,7 +8,10 @@ import { Turns } from './turns.ts';
 
 export interface MemoryQueueOptions {
   readonly config: Pick<QueueConfig, 'size' | 'sizer' | 'blockOnOverflow'>;
-  /** Bound in bytes beside the configured one: this queue's part of the memory. */
+  /**
+   * Bound in bytes beside the configured one: this queue's part of the memory. A single batch may
+   * be larger; it then is alone.
+   */
   readonly maxBytes: number;
   /** Batches whose values of these differ take turns like tenants do. */
   readonly metadataKeys: readonly string[];
@@ -162,10 +165,8 @@ export class MemoryQueue implements Queue {
   }
 
   #fits(batch: Batch): boolean {
-    return (
-      this.size + this.#costOf(batch) <= this.capacity &&
-      this.bytes + batch.byteLength <= this.#options.maxBytes
-    );
+    if (this.size + this.#costOf(batch) > this.capacity) return false;
+    return this.bytes + batch.byteLength <= this.#options.maxBytes || this.bytes === 0;
   }
 
   #tooLarge(batch: Batch): Outcome | undefined {
@@ -175,9 +176,7 @@ export class MemoryQueue implements Queue {
       const message = `request of ${cost} ${unit} is larger than the sending queue of ${this.capacity}; raise sending_queue.queue_size`;
       return { kind: 'rejected', reason: 'larger_than_queue', message, fault: 'too_large' };
     }
-    if (batch.byteLength <= this.#options.maxBytes) return undefined;
-    const message = `request of ${batch.byteLength} bytes is larger than the ${this.#options.maxBytes} bytes this sending queue may hold; raise service.admission.max_bytes`;
-    return { kind: 'rejected', reason: 'larger_than_queue', message, fault: 'too_large' };
+    return undefined;
   }
 
   #full(batch: Batch): Outcome {

@@ -1,0 +1,113 @@
+import type { Signal } from '../../contract/batch.ts';
+import type {
+  Consumer,
+  ExporterDefinition,
+  MemoryLimits,
+  ProcessorDefinition,
+} from '../../contract/component.ts';
+import type { Context } from '../../contract/context.ts';
+import type { Kind, Modules, Registry } from '../../contract/registry.ts';
+import type { ComponentConfig, Config } from '../config/config.ts';
+import type { Splitter } from '../delivery/batcher.ts';
+import type { Ledger } from '../queue/queue.ts';
+import type { Log } from '../telemetry/logger.ts';
+import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
+import { type Assembled, assemble, entryKey } from './assemble.ts';
+import { startAll, stopAll } from './lifecycle.ts';
+
+/** What pipelines need of the shard they live in. */
+export interface Environment {
+  /** Of components: all but what differs from one to the next. */
+  readonly context: Omit<Context, 'id' | 'log' | 'meter'>;
+  readonly metrics: ShardMetrics;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  /** Bytes that all memory queues of this shard may hold; each gets an equal part. */
+  readonly queueBytes: number;
+  readonly split: Splitter;
+}
+
+/** Loads the modules that the pipelines name and creates everything. Contacts nobody. */
+export async function buildPipelines(
+  config: Config,
+  registry: Registry,
+  environment: Environment,
+): Promise<Pipelines> {
+  const pipelines = Object.values(config.service.pipelines);
+  const processors = await load<ProcessorDefinition>(
+    registry.processors,
+    pipelines.flatMap((pipeline) => pipeline.processors.map((id) => config.processors[id])),
+  );
+  const exporters = await load<ExporterDefinition>(
+    registry.exporters,
+    pipelines.flatMap((pipeline) => pipeline.exporters.map((id) => config.exporters[id])),
+  );
+  const { ledger, queueBytes, split } = environment;
+  const context = contextFactory(environment);
+  const log = environment.log.logger('pipelines');
+  return new Pipelines(
+    assemble({ config, processors, exporters, context, log, ledger, queueBytes, split }),
+  );
+}
+
+/** The live pipelines of one configuration in one shard. */
+export class Pipelines {
+  readonly #assembled: Assembled;
+
+  constructor(assembled: Assembled) {
+    this.#assembled = assembled;
+  }
+
+  /** What `memory_limiter` processors ask for: for admission, which does it. */
+  get limits(): readonly MemoryLimits[] {
+    return this.#assembled.limits;
+  }
+
+  /** Where a receiver's data of this signal goes: to every pipeline that names the receiver. */
+  entry(receiver: string, signal: Signal): Consumer | undefined {
+    return this.#assembled.entries.get(entryKey(receiver, signal));
+  }
+
+  /** Exporters first, so that each part finds what it needs ready. */
+  start(): Promise<void> {
+    const { exporters, deliveries, stages } = this.#assembled;
+    return startAll([exporters, deliveries, stages.flat().toReversed()]);
+  }
+
+  /** To be called when nothing flows in any more. Delivers what is held until `deadline`. */
+  stop(deadline: AbortSignal): Promise<void> {
+    const { exporters, deliveries, stages } = this.#assembled;
+    const fronts = stages.flat().map((stage) => [stage]);
+    return stopAll([...fronts, deliveries, exporters], deadline);
+  }
+}
+
+async function load<D>(
+  modules: Modules<D>,
+  sections: readonly (ComponentConfig | undefined)[],
+): Promise<Map<string, D>> {
+  const definitions = new Map<string, D>();
+  for (const section of sections) {
+    if (section === undefined || definitions.has(section.type)) continue;
+    const module = await modules[section.type]?.();
+    if (module !== undefined) definitions.set(section.type, module.default);
+  }
+  return definitions;
+}
+
+const LABEL_OF_KIND: Readonly<Record<Kind, string>> = {
+  receivers: 'receiver',
+  processors: 'processor',
+  exporters: 'exporter',
+  extensions: 'extension',
+};
+
+function contextFactory(environment: Environment): (kind: Kind, id: string) => Context {
+  const { context, metrics, log } = environment;
+  return (kind, id) => ({
+    ...context,
+    id: `${kind}/${id}`,
+    log: log.logger(`${kind}/${id}`),
+    meter: metrics.meter({ [LABEL_OF_KIND[kind]]: id }),
+  });
+}

@@ -1,0 +1,91 @@
+import type { Batch } from '../../contract/batch.ts';
+import type { Transform } from '../../contract/component.ts';
+import type { Context, Counter } from '../../contract/context.ts';
+import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import { WireError } from '../../wire/error.ts';
+import type { Outlet } from './fan-out.ts';
+
+/** The way in: a list of transforms, then whatever comes next. */
+export class Pipeline implements Outlet {
+  readonly #steps: readonly Step[];
+  readonly #next: Outlet;
+
+  constructor(steps: readonly Step[], next: Outlet) {
+    this.#steps = steps;
+    this.#next = next;
+  }
+
+  /** An estimate, from the batch as it came in. */
+  refusal(batch: Batch): Outcome | undefined {
+    return this.#next.waits === true ? undefined : this.#next.refusal?.(batch);
+  }
+
+  consume(batch: Batch): Promise<Outcome> {
+    let current = batch;
+    for (const step of this.#steps) {
+      const result = step.apply(current);
+      if (result === undefined) return DONE;
+      if ('kind' in result) return Promise.resolve(result);
+      current = result;
+    }
+    return this.#next.consume(current);
+  }
+}
+
+/** One transform with its counters. */
+export class Step {
+  readonly #transform: Transform;
+  readonly #context: Context;
+  readonly #incoming: Counter;
+  readonly #outgoing: Counter;
+  readonly #dropped: (reason: string) => Counter;
+
+  /** `pipeline` and `processor` are ids in the configuration; `context` is the processor's. */
+  constructor(
+    transform: Transform,
+    context: Context,
+    { pipeline, processor }: { readonly pipeline: string; readonly processor: string },
+  ) {
+    const { meter } = context;
+    this.#transform = transform;
+    this.#context = context;
+    this.#incoming = meter.counter('processor_incoming_items', 'Items given to a processor.', {
+      processor,
+    });
+    this.#outgoing = meter.counter('processor_outgoing_items', 'Items a processor passed on.', {
+      processor,
+    });
+    const help = 'Items a processor did not pass on.';
+    this.#dropped = (reason) =>
+      meter.counter('pipeline_dropped_items', help, { pipeline, processor, reason });
+  }
+
+  /** What is left of the batch, if anything; the refusal of a batch that breaks the transform. */
+  apply(batch: Batch): Batch | Outcome | undefined {
+    this.#incoming.add(batch.items);
+    let result: Batch | undefined;
+    try {
+      result = this.#transform(batch);
+    } catch (error) {
+      return this.#failed(batch, error);
+    }
+    const items = result?.items ?? 0;
+    this.#outgoing.add(items);
+    if (items < batch.items) this.#dropped('filtered').add(batch.items - items);
+    return result;
+  }
+
+  #failed(batch: Batch, error: unknown): Outcome {
+    if (error instanceof WireError) {
+      this.#dropped('malformed').add(batch.items);
+      return { kind: 'rejected', reason: 'malformed', message: error.message, fault: 'invalid' };
+    }
+    this.#dropped('processor_bug').add(batch.items);
+    const stack = error instanceof Error ? error.stack : String(error);
+    this.#context.log.error('bug in a processor, please report it', { stack });
+    const message = `${this.#context.id} failed unexpectedly on this request`;
+    return { kind: 'rejected', reason: 'processor_bug', message, fault: 'internal' };
+  }
+}
+
+const DONE: Promise<Outcome> = Promise.resolve(ACCEPTED);
