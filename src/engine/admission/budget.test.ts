@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Budget } from './budget.ts';
+import {
+  clearShard,
+  createBudgetMemory,
+  TENANT_SLOTS,
+  totalHeld,
+  type BudgetMemory,
+} from './budget-memory.ts';
+import { OVERFLOW_SLOT } from './tenant-slots.ts';
+
+function memoryOf(limits: Partial<BudgetMemory> = {}): BudgetMemory {
+  return createBudgetMemory({
+    secret: 'test',
+    shards: 2,
+    maxBytes: 1000,
+    tenantMaxBytes: 600,
+    ...limits,
+  });
+}
+
+describe('the byte budgets', () => {
+  test('a budget is spent to the last byte and no further, over all shards', () => {
+    const memory = memoryOf();
+    const [one, two] = [new Budget(memory, 0), new Budget(memory, 1)];
+    assert.equal(one.take(one.slotOf('a'), 600), undefined);
+    assert.equal(two.take(two.slotOf('b'), 400), undefined);
+    assert.equal(totalHeld(memory), 1000);
+    assert.equal(one.take(one.slotOf('c'), 1), 'memory_budget');
+    assert.equal(totalHeld(memory), 1000);
+    two.give(two.slotOf('b'), 1);
+    assert.equal(one.take(one.slotOf('c'), 1), undefined);
+    assert.equal(totalHeld(memory), 1000);
+  });
+
+  test('a tenant may hold its share and not a byte more, over all shards', () => {
+    const memory = memoryOf();
+    const [one, two] = [new Budget(memory, 0), new Budget(memory, 1)];
+    assert.equal(one.take(one.slotOf('a'), 300), undefined);
+    assert.equal(two.take(two.slotOf('a'), 301), 'tenant_memory_budget');
+    assert.equal(two.take(two.slotOf('a'), 300), undefined);
+    assert.equal(one.take(one.slotOf('b'), 400), undefined);
+    assert.equal(totalHeld(memory), 1000);
+  });
+
+  test('a request of unknown length is refused when no byte is left', () => {
+    const memory = memoryOf({ tenantMaxBytes: 1000 });
+    const budget = new Budget(memory, 0);
+    assert.equal(budget.take(budget.slotOf('a'), 999), undefined);
+    assert.equal(budget.take(budget.slotOf('a'), 0), undefined);
+    assert.equal(budget.take(budget.slotOf('a'), 1), undefined);
+    assert.equal(budget.take(budget.slotOf('a'), 0), 'memory_budget');
+  });
+
+  test('what queues hold counts, even above the limit, and parts give it back to the byte', () => {
+    const memory = memoryOf();
+    const budget = new Budget(memory, 0);
+    budget.charge('a', 1001);
+    assert.equal(budget.take(budget.slotOf('b'), 1), 'memory_budget');
+    budget.release('a', 501);
+    budget.release('a', 500);
+    assert.equal(totalHeld(memory), 0);
+    assert.equal(budget.held, 0);
+  });
+
+  test('a dead shard leaves no charge behind', () => {
+    const memory = memoryOf();
+    const [one, two] = [new Budget(memory, 0), new Budget(memory, 1)];
+    one.charge('a', 600);
+    two.charge('a', 50);
+    clearShard(memory, 0);
+    assert.equal(totalHeld(memory), 50);
+    assert.equal(two.take(two.slotOf('a'), 550), undefined);
+    assert.equal(two.take(two.slotOf('a'), 1), 'tenant_memory_budget');
+  });
+
+  test('tenants that come when the table is full share one slot, and the others keep theirs', () => {
+    const memory = memoryOf({ shards: 1 });
+    const budget = new Budget(memory, 0);
+    const early = budget.slotOf('early');
+    const slots = new Set<number>();
+    for (let index = 0; index < TENANT_SLOTS; index++) slots.add(budget.slotOf(`t${index}`));
+    assert.ok(slots.has(OVERFLOW_SLOT));
+    assert.equal(slots.size, TENANT_SLOTS * 0.75);
+    assert.equal(budget.slotOf('early'), early);
+    assert.equal(new Budget(memory, 0).slotOf('early'), early);
+    assert.equal(budget.take(budget.slotOf('late-1'), 600), undefined);
+    assert.equal(budget.take(budget.slotOf('late-2'), 1), 'tenant_memory_budget');
+    assert.equal(budget.take(early, 1), undefined);
+  });
+
+  test('the hint is the time the bytes held take to drain, within 1 to 30 s', () => {
+    const memory = memoryOf({ maxBytes: 1e9, tenantMaxBytes: 1e9 });
+    const [one, two] = [new Budget(memory, 0), new Budget(memory, 1)];
+    const hints = (low: number, high: number): void => {
+      for (let index = 0; index < 50; index++) {
+        const hint = two.hintMs();
+        assert.ok(hint >= low && hint <= high, `${hint} is within ${low} and ${high}`);
+      }
+    };
+    hints(5000, 6250);
+    // 10 MiB per second, for long enough that the rate has settled.
+    for (let second = 1; second <= 60; second++) {
+      one.charge('a', 10 * 1024 * 1024);
+      one.release('a', 10 * 1024 * 1024);
+      one.sample(second * 1000);
+    }
+    hints(1000, 1250);
+    one.charge('a', 100 * 1024 * 1024);
+    hints(9900, 12_600);
+    one.charge('a', 500 * 1024 * 1024);
+    hints(24_000, 30_000);
+  });
+});
