@@ -9,7 +9,7 @@ import { type Family, isDetailed, mergedCell, type Series } from './family.ts';
 
 /** How metrics are shown; the numbers are the same. */
 export interface ExpositionOptions {
-  /** Put before every name, joined by `_`; `millrace` unless told otherwise. */
+  /** Put before every name, joined by `_` where it does not end in one; `millrace` by default. */
   readonly prefix: string;
   /** Whether counters end in `_total` in text 0.0.4. OpenMetrics always has it. */
   readonly totalSuffix: boolean;
@@ -86,8 +86,8 @@ class Format {
   }
 
   #nameOf({ name, kind }: Family): string {
-    const prefix = this.#options.prefix.replace(/_+$/, '');
-    const full = prefix === '' ? name : `${prefix}_${name}`;
+    const { prefix } = this.#options;
+    const full = prefix === '' || /[_:]$/.test(prefix) ? prefix + name : `${prefix}_${name}`;
     // For OpenMetrics prom-client adds the suffix itself.
     const suffixed = kind === 'counter' && this.#options.totalSuffix && !this.#openMetrics;
     return suffixed ? `${full}_total` : full;

@@ -20,15 +20,9 @@ export function gaugeMergeOf(name: string): GaugeMerge {
   if (name.startsWith('shard_')) return 'shard';
   if (name.endsWith('_timestamp_seconds') || name.endsWith('_since_seconds')) return 'earliest';
   if (name.endsWith('_utilization') || name.endsWith('_ratio')) return 'max';
-  return SHARED.has(name) ? 'max' : 'sum';
+  // What admission says is about budgets that all shards share.
+  return name.startsWith('admission_') ? 'max' : 'sum';
 }
-
-/** Numbers all shards read from the same shared counters. */
-const SHARED: ReadonlySet<string> = new Set([
-  'admission_held_bytes',
-  'admission_capacity_bytes',
-  'admission_tenant_held_bytes',
-]);
 
 const DETAILED: ReadonlySet<string> = new Set([
   'exporter_enqueue_size',

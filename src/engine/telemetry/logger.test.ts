@@ -86,10 +86,10 @@ test('the same warning of the same component is written once in 5 s, then with t
   for (let attempt = 0; attempt < 100; attempt += 1) eu.warn('cannot deliver', { attempt });
   us.warn('cannot deliver');
   assert.equal(parsed().length, 2);
-  clock.advance(4999);
+  clock.advance(4800);
   eu.warn('cannot deliver');
   assert.equal(parsed().length, 2);
-  clock.advance(1);
+  clock.advance(200);
   const count = parsed().find((line) => line['suppressed'] !== undefined);
   assert.equal(count?.['suppressed'], 100);
   assert.equal(count?.['component'], 'exporters/eu');
@@ -110,6 +110,16 @@ test('a warning that goes on is written every 5 s and every count is told once',
   assert.equal(said + counted, 600);
 });
 
+test('what another throttle lets through every 5 s is not throttled again', () => {
+  const { log, lines, clock } = logged();
+  const logger = log.logger('exporters/eu');
+  for (let period = 0; period < 3; period += 1) {
+    for (const signal of ['traces', 'logs']) logger.warn('dropped items', { signal, items: 7 });
+    clock.advance(4999.5);
+  }
+  assert.equal(lines.length, 6);
+});
+
 test('news with other fields is other news', () => {
   const { log, lines } = logged();
   const logger = log.logger('receivers/otlp');
@@ -120,14 +130,13 @@ test('news with other fields is other news', () => {
 test('flush writes what was kept back and leaves no timer', () => {
   const { log, parsed, clock } = logged();
   const logger = log.logger('x');
-  logger.warn('boom');
-  logger.warn('boom');
+  for (const items of [1, 2, 3]) logger.warn('boom', { items });
   log.flush();
   assert.deepEqual(
-    parsed().map((line) => [line['msg'], line['suppressed']]),
+    parsed().map((line) => [line['msg'], line['items'], line['suppressed']]),
     [
-      ['boom', undefined],
-      ['repeated: boom', 1],
+      ['boom', 1, undefined],
+      ['repeated: boom', 3, 2],
     ],
   );
   assert.equal(clock.waiting, 0);

@@ -22,8 +22,9 @@ export interface LogOptions {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** How long a line is quiet after it was written. */
-const WINDOW_MS = 5000;
+/** How long a line is quiet after it was written; less than 5 s, so that who repeats every 5 s is heard. */
+const WINDOW_MS = 4900;
+const SWEEP_MS = 5000;
 const MAX_REMEMBERED = 1000;
 
 interface Repeated {
@@ -32,6 +33,8 @@ interface Repeated {
   readonly message: string;
   until: number;
   suppressed: number;
+  /** Of the last line that was kept back. */
+  fields: Fields;
 }
 
 /** The log of one thread. Hands out a logger per component. */
@@ -61,7 +64,7 @@ export class Log {
     this.#pino.level = level;
   }
 
-  /** Writes the counts of lines that were kept back. To be called before the thread ends. */
+  /** Writes the counts of lines that were kept back, with the last one's fields. To be called before the thread ends. */
   flush(): void {
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
@@ -73,18 +76,17 @@ export class Log {
     const { level, component, message } = line;
     if (!this.#pino.isLevelEnabled(level)) return;
     const shown = showFields(fields);
-    // Warnings are the same fault whatever their numbers; news with other fields is other news.
-    const faulty = level === 'warn' || level === 'error';
-    const key = `${component}\n${level}\n${message}${faulty ? '' : `\n${JSON.stringify(shown)}`}`;
+    const key = `${component}\n${level}\n${message}\n${whichOf(level, shown)}`;
     const now = this.#clock.now();
     const known = this.#repeated.get(key);
     if (known !== undefined && now < known.until) {
       known.suppressed += 1;
-      this.#cancelSweep ??= this.#clock.after(WINDOW_MS, () => this.#sweep());
+      known.fields = shown;
+      this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
       return;
     }
     const suppressed = known?.suppressed ?? 0;
-    this.#remember(key, { ...line, until: now + WINDOW_MS, suppressed: 0 });
+    this.#remember(key, { ...line, until: now + WINDOW_MS, suppressed: 0, fields: {} });
     const more = suppressed === 0 ? {} : { suppressed };
     this.#pino[level]({ component, ...shown, ...more }, showMessage(message));
   }
@@ -111,12 +113,12 @@ export class Log {
         this.#repeated.delete(key);
       } else if (repeated.suppressed > 0) waiting = true;
     }
-    if (waiting) this.#cancelSweep = this.#clock.after(WINDOW_MS, () => this.#sweep());
+    if (waiting) this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 
-  #settle({ level, component, message, suppressed }: Repeated): void {
+  #settle({ level, component, message, suppressed, fields }: Repeated): void {
     if (suppressed === 0) return;
-    this.#pino[level]({ component, suppressed }, `repeated: ${showMessage(message)}`);
+    this.#pino[level]({ component, ...fields, suppressed }, `repeated: ${showMessage(message)}`);
   }
 }
 
@@ -127,6 +129,17 @@ interface Line {
   readonly component: string;
   readonly message: string;
 }
+
+/**
+ * News with other fields is other news. Of warnings only names out of bounded sets make a
+ * difference: a fault is the same fault whatever its numbers and whoever it met.
+ */
+function whichOf(level: LogLevel, shown: Fields): string {
+  if (level === 'debug' || level === 'info') return JSON.stringify(shown);
+  return JSON.stringify(DISTINCT.map((name) => shown[name]));
+}
+
+const DISTINCT = ['exporter', 'receiver', 'data_type', 'signal', 'reason'] as const;
 
 function openPino(options: LogOptions, clock: Clock): pino.Logger {
   const { level, encoding, shard, write = writeToStandardError } = options;

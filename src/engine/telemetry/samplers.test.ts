@@ -3,13 +3,7 @@ import { mock, test } from 'node:test';
 import type { Clock } from '../../contract/context.ts';
 import { systemClock } from './clock.ts';
 import { MetricsRegistry } from './metrics-registry.ts';
-import {
-  HEARTBEAT,
-  publishConfig,
-  publishProcess,
-  startShardSampler,
-  UTILIZATION,
-} from './samplers.ts';
+import { HEARTBEAT, publishProcess, startShardSampler, UTILIZATION } from './samplers.ts';
 import { ShardMetrics } from './shard-metrics.ts';
 
 test('the sampler says at once that the shard turns, and once a second how busy it is', () => {
@@ -48,16 +42,6 @@ test('the numbers of the process are read at every scrape', async () => {
   for (let spin = 0; spin < 1e7; spin += 1);
   await registry.text();
   assert((registry.value('process_cpu_seconds') ?? 0) > before);
-});
-
-test('of the configurations loaded, the last has the value 1', () => {
-  const registry = new MetricsRegistry();
-  const publish = publishConfig(registry.meter());
-  publish('aaa', 1_000);
-  publish('bbb', 2_000);
-  assert.equal(registry.value('config_info', { hash: 'aaa' }), 0);
-  assert.equal(registry.value('config_info', { hash: 'bbb' }), 1);
-  assert.equal(registry.value('config_load_timestamp_seconds'), 2);
 });
 
 test('the clock has fractions and follows the wall clock when that is set', (context) => {

@@ -77,18 +77,3 @@ export function publishProcess(registry: MetricsRegistry): void {
     system.set(memory.heapTotal + memory.external);
   });
 }
-
-/** Publishes which configuration is in force; the answer is called at start and at each reload. */
-export function publishConfig(meter: Meter): (hash: string, loadedAt: number) => void {
-  const loaded = meter.gauge('config_load_timestamp_seconds', 'When the configuration was loaded.');
-  let former: string | undefined;
-  const mark = (hash: string, value: number): void => {
-    meter.gauge('config_info', 'SHA-256 of the configuration in force.', { hash }).set(value);
-  };
-  return (hash, loadedAt) => {
-    if (former !== undefined) mark(former, 0);
-    former = hash;
-    mark(hash, 1);
-    loaded.set(loadedAt / 1000);
-  };
-}
