@@ -1,0 +1,51 @@
+import type { Config } from '../engine/config/config.ts';
+import { inspectConfig } from '../engine/config/load.ts';
+import { describeMistake, type Mistake } from '../engine/config/mistakes.ts';
+import { choose, parseArguments, sourcesOf } from './arguments.ts';
+import { dryRun } from './dry-run.ts';
+import { EXIT, type Terminal } from './terminal.ts';
+
+/**
+ * `millrace validate`: reads, checks and builds everything a run would, without binding a port
+ * or contacting anything. 1 when something is wrong.
+ */
+export async function validate(words: readonly string[], terminal: Terminal): Promise<number> {
+  const args = parseArguments(words, ['config', 'set', 'format']);
+  const format = choose('format', args.format, ['human', 'json']);
+  const sources = sourcesOf(args);
+  const { config, mistakes } = await inspectConfig(sources, terminal.registry);
+  const file = sources.uris[0] ?? '';
+  const built = config === undefined ? [] : await dryRun(config, terminal.registry, file);
+  const all = [...mistakes, ...built];
+  const failed = all.some(({ severity }) => severity === 'error');
+  if (format === 'json') terminal.out(JSON.stringify(all.map(fields), null, 2));
+  else report(all, config, terminal);
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+function fields({ file, line, column, path, message, severity }: Mistake): Mistake {
+  return { file, line, column, path, message, severity };
+}
+
+function report(
+  mistakes: readonly Mistake[],
+  config: Config | undefined,
+  terminal: Terminal,
+): void {
+  for (const mistake of mistakes) {
+    const mark = mistake.severity === 'warning' ? 'note: ' : '';
+    terminal.err(`${mark}${describeMistake(mistake)}`);
+  }
+  const errors = mistakes.filter(({ severity }) => severity === 'error').length;
+  if (errors > 0) {
+    terminal.err(`${errors} ${errors === 1 ? 'mistake' : 'mistakes'}; nothing was started`);
+    return;
+  }
+  if (config === undefined) return;
+  for (const pipeline of Object.values(config.service.pipelines)) {
+    const { id, receivers, processors, exporters } = pipeline;
+    const way = [receivers, processors, exporters].filter((ids) => ids.length > 0);
+    terminal.out(`${id}: ${way.map((ids) => ids.join(', ')).join(' -> ')}`);
+  }
+  terminal.out(`the configuration is valid (sha256 ${config.hash})`);
+}
