@@ -2,6 +2,7 @@ import http from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Lifecycle } from '../contract/component.ts';
+import type { Logger } from '../contract/context.ts';
 import { Listener } from './listen/listener.ts';
 import type { ServerTls } from './listen/server-tls.ts';
 
@@ -26,6 +27,8 @@ export interface PageServerOptions {
   readonly what: string;
   readonly setting: string;
   readonly tls?: ServerTls;
+  /** Told of pages that could not be made. */
+  readonly log?: Logger;
   /** The page at a path; undefined where there is none. */
   readonly page: (request: PageRequest) => Page | Promise<Page> | undefined;
 }
@@ -111,8 +114,9 @@ export class PageServer implements Lifecycle {
         response,
         page ?? textPage(404, `no page at ${path.slice(0, 200)}; see /`),
       );
-    } catch {
+    } catch (error) {
       // A page that cannot be made costs this answer, never the process.
+      this.#options.log?.error('cannot make a page', { path: path.slice(0, 200), error });
       if (response.headersSent) response.destroy();
       else await send(request, response, textPage(500, 'the page could not be made'));
     }

@@ -1,5 +1,5 @@
 import type { Lifecycle } from '../../contract/component.ts';
-import type { HealthReport } from '../../contract/context.ts';
+import type { HealthReport, Logger } from '../../contract/context.ts';
 import {
   jsonPage,
   type Page,
@@ -18,6 +18,7 @@ export interface AdminOptions {
   readonly facts: () => StatusFacts;
   /** Whether OpenMetrics may be served. It forces `_total` on counters, text 0.0.4 does not. */
   readonly openMetrics: boolean;
+  readonly log?: Logger;
 }
 
 const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -35,6 +36,7 @@ export class AdminServer implements Lifecycle {
       what: 'the self-metrics server',
       setting: 'service.telemetry.metrics.address',
       page: (request) => this.#page(request),
+      ...(options.log === undefined ? {} : { log: options.log }),
     });
   }
 

@@ -5,13 +5,14 @@ import definition from './index.ts';
 
 const WELL: HealthReport = { live: true, ready: true, healthy: true, reasons: [], uptime: 12.34 };
 const quiet = () => undefined;
+const errors: string[] = [];
 const instrument = { add: quiet, set: quiet, record: quiet };
 
 function contextOf(report: { now: HealthReport }): ExtensionContext {
   return {
     id: 'extensions/health_check',
     version: '1.2.3',
-    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    log: { debug: quiet, info: quiet, warn: quiet, error: (message) => void errors.push(message) },
     meter: { counter: () => instrument, gauge: () => instrument, histogram: () => instrument },
     clock: { now: () => 100_000, after: () => quiet },
     shard: { index: 0, count: 1 },
@@ -108,6 +109,7 @@ test('health that cannot be told is a 500 and not a crash', async (t) => {
   });
   assert.equal((await get('/')).status, 500);
   assert.equal((await get('/live')).status, 500);
+  assert.deepEqual(errors, ['cannot make a page', 'cannot make a page']);
 });
 
 test('a taken port is told with the address and the extension', async (t) => {

@@ -18,6 +18,7 @@ export class HealthCheck implements Extension {
       address: config.endpoint,
       what: context.id,
       setting: 'its endpoint',
+      log: context.log,
       page: ({ path }) => this.#page(path),
       ...tls,
     });
