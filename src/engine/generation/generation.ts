@@ -6,6 +6,7 @@ import type { Budget } from '../admission/budget.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
+import { splitRequest } from './split.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
 
@@ -21,6 +22,9 @@ export interface GenerationOptions {
   /** Where a saturated shard may send requests; absent when there is only one. */
   readonly elsewhere?: Elsewhere;
 }
+
+/** Of the budget; the rest is for requests on their way to a queue. */
+const QUEUE_SHARE = 0.75;
 
 interface NamedReceiver {
   readonly id: string;
@@ -54,6 +58,8 @@ export class Generation {
       metrics,
       log,
       ledger: budget,
+      queueBytes: (budget.maxBytes * QUEUE_SHARE) / context.shard.count,
+      split: splitRequest,
     });
     const admission = new Admission({
       budget,

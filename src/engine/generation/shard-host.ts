@@ -106,7 +106,7 @@ class ShardHost {
     { graceMs }: { readonly graceMs: number },
   ): Promise<void> {
     try {
-      await stop(AbortSignal.timeout(graceMs));
+      await stop(AbortSignal.timeout(Math.round(graceMs)));
     } catch (error) {
       this.#log.logger('shard').error(`cannot stop all ${what}`, { error: describe(error) });
     }

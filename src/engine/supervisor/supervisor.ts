@@ -34,6 +34,8 @@ interface Shard {
   readonly restarts: RestartPolicy;
   thread: ShardThread | undefined;
   ready: boolean;
+  /** Settles when the books of the thread that runs now are closed. */
+  buried: Promise<void>;
 }
 
 /** The main thread's hold on its shards. */
@@ -53,6 +55,7 @@ export class Supervisor {
       restarts: new RestartPolicy(),
       thread: undefined,
       ready: false,
+      buried: Promise.resolve(),
     }));
     options.metrics.meter().counter('shard_restarts', RESTARTS).add(0);
   }
@@ -99,9 +102,11 @@ export class Supervisor {
     const kill = (): void => {
       void this.#killAll();
     };
+    if (force?.aborted === true) kill();
     force?.addEventListener('abort', kill, { once: true });
     await this.#each((thread) => thread.stopReceivers(graceMs / 2));
     await this.#each((thread) => thread.stop(Math.max(until - performance.now(), 0)));
+    await Promise.all(this.#shards.map(({ buried }) => buried));
     force?.removeEventListener('abort', kill);
   }
 
@@ -145,9 +150,9 @@ export class Supervisor {
   #watch(shard: Shard): void {
     const { thread } = shard;
     if (thread === undefined) return;
-    void thread.ended.then(async (end) => {
+    shard.buried = thread.ended.then((end) => {
       this.#bury(shard, end);
-      if (this.#stopping === undefined) await this.#replace(shard, thread);
+      if (this.#stopping === undefined) void this.#replace(shard, thread);
     });
   }
 
