@@ -91,6 +91,7 @@ export class ReferenceChecker implements Checker {
     if (end > limit) throw new WireError('truncated', at);
     switch (entry & 0xff) {
       case ACTION.message:
+      case ACTION.pair:
         if (depth >= MAX_DEPTH) throw new WireError('nested too deeply', at);
         this.#message(entry >> 8, end, depth + 1);
         return;

@@ -3,6 +3,13 @@ import { FIXED32, FIXED64, GROUP_END, GROUP_START, LENGTH_DELIMITED, VARINT } fr
 
 const MAX_GROUP_DEPTH = 100;
 
+/** Where one field stands in the bytes around it; a `FieldCursor` is one, until it moves on. */
+export interface FieldRange {
+  readonly tagStart: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Walks the fields of one message without decoding it: one cursor per depth, reused. Reads
  * nothing outside the message and allocates nothing per field.

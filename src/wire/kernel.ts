@@ -17,8 +17,8 @@ const FAULTS: readonly WireFault[] = [
 
 const PAGE = 65_536;
 const TABLE_OFFSET = 2_048;
-/** The kernel loads 16 bytes at a time and may look this far past the last byte. */
-const OVERREAD = 16;
+/** The kernel looks at up to 64 bytes at once, and so this far past the last byte. */
+const OVERREAD = 64;
 /** A memory that has grown past this is let go after use, so that one large request costs once. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
@@ -34,7 +34,13 @@ export type KernelModule = object & { readonly __compiled: never };
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   // oxlint-disable-next-line max-params -- the signature of the kernel
-  check(root: number, table: number, messages: number, input: number, length: number): number;
+  readonly check: (
+    root: number,
+    table: number,
+    messages: number,
+    input: number,
+    length: number,
+  ) => number;
 }
 
 /**

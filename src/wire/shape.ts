@@ -42,6 +42,8 @@ export const ACTION = {
   present64: 13,
   flag: 14,
   bad: 15,
+  /** A message of a key and a value, which the kernel knows a short way through. */
+  pair: 16,
 } as const;
 
 /** Bits in the note of a message; its sound sums of marks are the byte above them. */
@@ -77,17 +79,23 @@ export function compileShapes(shapes: readonly MessageShape[]): ShapeTable {
     if (index === undefined) throw new Error(`bug: there is no message ${name}`);
     return index;
   };
+  const pairs = new Set(shapes.filter((shape) => isPair(shape, shapes)).map(({ name }) => name));
   const entries = new Uint16Array(shapes.length * (STRIDE + 1));
   for (const [index, shape] of shapes.entries()) {
     const own = entries.subarray(index * STRIDE, (index + 1) * STRIDE);
     for (let tag = 0; tag < STRIDE; tag++) if (tag < 8 || (tag & 7) > 5) own[tag] = ACTION.bad;
-    for (const field of shape.fields) enterField(own, field, indexOf);
+    for (const field of shape.fields) enterField(own, field, { indexOf, pairs });
     entries[shapes.length * STRIDE + index] = noteOf(shape);
   }
   return { entries, messages: shapes.length, indexOf };
 }
 
-function enterField(own: Uint16Array, field: FieldShape, indexOf: (name: string) => number): void {
+interface Names {
+  readonly indexOf: (name: string) => number;
+  readonly pairs: ReadonlySet<string>;
+}
+
+function enterField(own: Uint16Array, field: FieldShape, { indexOf, pairs }: Names): void {
   const tag = field.number * 8;
   if (field.number < 1 || tag >= STRIDE) throw new Error(`bug: field number ${field.number}`);
   for (let wireType = 0; wireType <= 5; wireType++)
@@ -101,7 +109,8 @@ function enterField(own: Uint16Array, field: FieldShape, indexOf: (name: string)
       own[tag + LENGTH_DELIMITED] = ACTION.id + field.length * 256;
       return;
     case 'message':
-      own[tag + LENGTH_DELIMITED] = ACTION.message + indexOf(field.message) * 256;
+      own[tag + LENGTH_DELIMITED] = pairs.has(field.message) ? ACTION.pair : ACTION.message;
+      own[tag + LENGTH_DELIMITED]! += indexOf(field.message) * 256;
       return;
     case 'varint':
     case 'flag':
@@ -118,6 +127,18 @@ function enterField(own: Uint16Array, field: FieldShape, indexOf: (name: string)
       own[tag + FIXED64] = ACTION[field.kind];
       if (field.repeated) own[tag + LENGTH_DELIMITED] = ACTION.packedFixed64;
   }
+}
+
+/** message Pair { string key = 1; Value value = 2; } message Value { string text = 1; … } */
+function isPair(shape: MessageShape, shapes: readonly MessageShape[]): boolean {
+  const [key, value, ...more] = shape.fields;
+  if (key?.number !== 1 || key.kind !== 'string' || value?.number !== 2) return false;
+  if (value.kind !== 'message' || more.length > 0 || noteOf(shape) !== 0) return false;
+  const inner = shapes.find(({ name }) => name === value.message);
+  const [first] = inner?.fields ?? [];
+  return (
+    inner !== undefined && noteOf(inner) === 0 && first?.number === 1 && first.kind === 'string'
+  );
 }
 
 function noteOf(shape: MessageShape): number {

@@ -1,7 +1,9 @@
-import type { FieldCursor } from './cursor.ts';
+import type { FieldRange } from './cursor.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+const EMPTY = new Uint8Array(0);
 
 /** An array of `length` bytes with an `ArrayBuffer` of its own and whatever was in memory. */
 export function ownBytes(length: number): Bytes {
@@ -32,7 +34,7 @@ export class Splice {
   readonly #ends: number[] = [];
   readonly #inserts: (Uint8Array | undefined)[] = [];
   readonly #varints: number[] = [];
-  // One entered field: its edit, the growth inside it, and its end.
+  // One entered field: its edit, the growth outside it so far, its start and its end.
   readonly #frames: number[] = [];
   #growth = 0;
   #position = 0;
@@ -47,21 +49,17 @@ export class Splice {
   }
 
   /** Enters a length-delimited field whose length must follow the edits made inside. */
-  enter(field: FieldCursor): void {
+  enter(field: FieldRange): void {
     let lengthStart = field.tagStart;
     while (this.#bytes[lengthStart]! >= 0x80) lengthStart++;
-    this.#frames.push(this.#starts.length, this.#growth, field.end);
+    this.#frames.push(this.#starts.length, this.#growth, field.tagStart, field.end);
     this.#push(lengthStart + 1, field.start, undefined);
     this.#growth = 0;
   }
 
   /** Leaves the field entered last. */
   leave(): void {
-    const end = this.#frames.pop();
-    const outer = this.#frames.pop();
-    const edit = this.#frames.pop();
-    if (end === undefined || outer === undefined || edit === undefined)
-      throw new Error('bug: splice left more fields than it entered');
+    const [edit, outer, , end] = this.#popFrame();
     if (this.#position > end) throw new Error('bug: splice edited past the field it is in');
     if (this.#starts.length === edit + 1) {
       this.#truncate(edit);
@@ -74,8 +72,25 @@ export class Splice {
     this.#growth += outer + sizeOfVarint(length) - (payloadStart - this.#starts[edit]!);
   }
 
+  /** Leaves the field entered last and removes it whole, whatever was edited inside. */
+  leaveAndRemove(): void {
+    const [edit, outer, start, end] = this.#popFrame();
+    this.#truncate(edit);
+    this.#growth = outer;
+    this.#position = start;
+    this.remove(start, end);
+  }
+
   remove(start: number, end: number): void {
-    this.replace(start, end, EMPTY);
+    const last = this.#starts.length - 1;
+    // fast path: neighbours that go together are one edit
+    if (this.#inserts[last] === EMPTY && this.#ends[last] === start && this.#position === start) {
+      this.#ends[last] = end;
+      this.#position = end;
+      this.#growth -= end - start;
+    } else {
+      this.replace(start, end, EMPTY);
+    }
   }
 
   insert(at: number, bytes: Uint8Array): void {
@@ -112,6 +127,11 @@ export class Splice {
     return target;
   }
 
+  #popFrame(): readonly [edit: number, outer: number, start: number, end: number] {
+    if (this.#frames.length === 0) throw new Error('bug: splice left more fields than it entered');
+    return this.#frames.splice(-4) as [number, number, number, number];
+  }
+
   #push(start: number, end: number, insert: Uint8Array | undefined): void {
     if (start < this.#position || end < start || end > this.#bytes.length)
       throw new Error('bug: splice edits out of order or out of range');
@@ -129,5 +149,3 @@ export class Splice {
     this.#varints.length = edits;
   }
 }
-
-const EMPTY = new Uint8Array(0);

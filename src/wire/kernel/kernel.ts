@@ -2,7 +2,7 @@
 // and reports is the same to the byte; tests compare the two.
 //
 // Memory: results, then the stack of open messages, then the shape table, then the request with
-// at least 16 bytes of room behind it. No allocator and no runtime: the host lays it out.
+// at least 64 bytes of room behind it. No allocator and no runtime: the host lays it out.
 //
 //   0   position of the fault  | 4  items | 8  unsound items
 //   64  stack: per open message its end, its table base, its marks, its note
@@ -53,6 +53,32 @@ function varint(position: usize, end: usize): i32 {
     if (byte < 0x80) return <i32>position;
   }
   return -TRUNCATED;
+}
+
+/**
+ * Whether up to 127 bytes are ASCII. Without a branch up to 64: what is loaded past the end is
+ * inside the memory, and masked out.
+ */
+// @ts-ignore: decorator
+@inline
+function isAscii(at: usize, end: usize): bool {
+  if (end - at > 64) {
+    if (high64(at) != 0) return false;
+    at += 64;
+  }
+  return (high64(at) & ((<u64>-1) >> (64 - <u64>(end - at)))) == 0;
+}
+
+/** The high bits of 64 bytes. */
+// @ts-ignore: decorator
+@inline
+function high64(at: usize): u64 {
+  return (
+    <u64>i8x16.bitmask(v128.load(at)) |
+    (<u64>i8x16.bitmask(v128.load(at, 16)) << 16) |
+    (<u64>i8x16.bitmask(v128.load(at, 32)) << 32) |
+    (<u64>i8x16.bitmask(v128.load(at, 48)) << 48)
+  );
 }
 
 /** Whether the bytes are UTF-8: 16 at a time while they are ASCII, then one by one. */
@@ -125,6 +151,44 @@ function value(tag: u32, position: usize, end: usize, depth: i32): i32 {
   return position > end ? -TRUNCATED : <i32>position;
 }
 
+/**
+ * Whether the bytes are, in this order and with nothing else, a key and a value of the kind that
+ * nearly every attribute has: lengths below 128, an ASCII key, and a value that is empty, an ASCII
+ * string, a number or a bool. When not, the pair may be valid all the same: the caller looks closer.
+ *
+ *   0a klen key… 12 vlen 0a slen string…
+ */
+// @ts-ignore: decorator
+@inline
+function isPlainPair(position: usize, stop: usize, table: usize, base: usize): bool {
+  const size = stop - position;
+  if (size < 4 || size > 127 || load<u8>(position) != 0x0a) return false;
+  const value = position + 2 + <usize>load<u8>(position, 1);
+  if (value + 2 > stop || load<u8>(value) != 0x12) return false;
+  if (value + 2 + <usize>load<u8>(value, 1) != stop) return false;
+  let checked = stop;
+  if (load<u8>(value, 2) != 0x0a) {
+    checked = value;
+    if (value + 2 != stop) {
+      const kind = <usize>(load<u16>(base + (0x12 << 1)) >> 8);
+      const tag = <usize>load<u8>(value, 2);
+      const action = load<u16>(table + kind * STRIDE_BYTES + (tag << 1));
+      if (action == 2) {
+        if (value + 4 != stop || load<u8>(value, 3) > 0x7f) {
+          const next = varint(value + 3, stop);
+          if (next < 0 || <usize>next != stop) return false;
+        }
+      } else if (action != 3 || value + 11 != stop) {
+        return false;
+      }
+    }
+  } else if (value + 4 > stop || value + 4 + <usize>load<u8>(value, 3) != stop) {
+    return false;
+  }
+  // Tags and lengths are ASCII too, so that one look at all bytes tells about both strings.
+  return isAscii(position, checked);
+}
+
 function fault(code: i32, at: usize, input: usize): i32 {
   store<u32>(0, <u32>(at - input));
   return code;
@@ -164,19 +228,43 @@ export function check(root: u32, table: usize, messages: u32, input: usize, leng
     const at = position;
     let tag = <u32>load<u8>(position++);
     if (tag >= 0x80) {
-      const next = short(at, end);
-      if (next < 0) return fault(-next, at, input);
-      tag = shortValue;
-      position = next;
+      if (position < end && load<u8>(position) < 0x80) {
+        tag = (tag & 0x7f) | (<u32>load<u8>(position++) << 7);
+      } else {
+        const next = short(at, end);
+        if (next < 0) return fault(-next, at, input);
+        tag = shortValue;
+        position = next;
+      }
     }
     const entry: u32 =
       tag < 256 ? <u32>load<u16>(base + (tag << 1)) : (tag & 7) > 5 ? 15 : 0;
     const action = entry & 0xff;
 
-    if ((tag & 7) == 2 && action != 1 && action != 15) {
+    if (action < 5) {
+      if (action == 2 && position < end && load<u8>(position) < 0x80) {
+        position++;
+        continue;
+      }
+      if (action == 3) {
+        position += 8;
+        if (position > end) return fault(TRUNCATED, at, input);
+        continue;
+      }
+      if (action == 4) {
+        position += 4;
+        if (position > end) return fault(TRUNCATED, at, input);
+        continue;
+      }
+      if (action == 1) return fault(MISMATCH, at, input);
+    }
+    if ((tag & 7) == 2 && action != 15) {
       let size: u32 = position < end ? <u32>load<u8>(position) : 0x80;
       if (size < 0x80) {
         position++;
+      } else if (position + 1 < end && load<u8>(position, 1) < 0x80) {
+        size = (size & 0x7f) | (<u32>load<u8>(position, 1) << 7);
+        position += 2;
       } else {
         const next = short(position, end);
         if (next < 0) return fault(-next, at, input);
@@ -185,50 +273,71 @@ export function check(root: u32, table: usize, messages: u32, input: usize, leng
       }
       if (size > <u32>(end - position)) return fault(TRUNCATED, at, input);
       const stop = position + size;
-      if (action == 8) {
-        if (depth >= MAX_DEPTH) return fault(TOO_DEEP, at, input);
-        store<u32>(frame, end);
-        store<u32>(frame, base, 4);
-        store<u32>(frame, marks, 8);
-        store<u32>(frame, note, 12);
-        frame += FRAME;
-        depth++;
-        end = stop;
-        base = table + (entry >> 8) * STRIDE_BYTES;
-        note = <u32>load<u16>(notes + ((entry >> 8) << 1));
-        marks = 0;
-        continue;
-      }
-      if (action == 6) {
-        if (!isUtf8(position, stop)) return fault(NOT_UTF8, at, input);
-      } else if (action == 7) {
-        if (size != 0 && size != entry >> 8) return fault(BAD_ID, at, input);
-      } else if (action == 9) {
-        while (position < stop) {
-          const next = varint(position, stop);
-          if (next < 0) return fault(-next, at, input);
-          position = next;
+      switch (action) {
+        case 16: {
+          if (depth < MAX_DEPTH - 1) {
+            const child = table + (entry >> 8) * STRIDE_BYTES;
+            if (isPlainPair(position, stop, table, child)) {
+              // Attributes come in rows: stay here while the next field is another one.
+              position = stop;
+              while (position + 2 <= end && <u32>load<u8>(position) == tag) {
+                const next = position + 2 + <usize>load<u8>(position, 1);
+                if (next > end || !isPlainPair(position + 2, next, table, child)) break;
+                position = next;
+              }
+              continue;
+            }
+          }
+          // Not a plain one: as any other message.
         }
-      } else if (action == 10) {
-        if (size & 7) return fault(TRUNCATED, at, input);
-      } else if (action == 11) {
-        if (size & 3) return fault(TRUNCATED, at, input);
+        case 8: {
+          if (depth >= MAX_DEPTH) return fault(TOO_DEEP, at, input);
+          store<u32>(frame, end);
+          store<u32>(frame, base, 4);
+          store<u32>(frame, marks, 8);
+          store<u32>(frame, note, 12);
+          frame += FRAME;
+          depth++;
+          end = stop;
+          base = table + (entry >> 8) * STRIDE_BYTES;
+          note = <u32>load<u16>(notes + ((entry >> 8) << 1));
+          marks = 0;
+          continue;
+        }
+        case 6: {
+          if (!isUtf8(position, stop)) return fault(NOT_UTF8, at, input);
+          break;
+        }
+        case 7: {
+          if (size != entry >> 8 && size != 0) return fault(BAD_ID, at, input);
+          break;
+        }
+        case 9: {
+          while (position < stop) {
+            const next = varint(position, stop);
+            if (next < 0) return fault(-next, at, input);
+            position = next;
+          }
+          break;
+        }
+        case 10: {
+          if (size & 7) return fault(TRUNCATED, at, input);
+          break;
+        }
+        case 11: {
+          if (size & 3) return fault(TRUNCATED, at, input);
+          break;
+        }
       }
       position = stop;
       continue;
     }
 
-    if (action == 1) return fault(MISMATCH, at, input);
     if (action == 15) return fault(BAD_TAG, at, input);
     const payload = position;
-    const wireType = tag & 7;
-    if (wireType == 0 && position < end && load<u8>(position) < 0x80) {
-      position++;
-    } else {
-      const next = value(tag, position, end, depth);
-      if (next < 0) return fault(-next, at, input);
-      position = next;
-    }
+    const next = value(tag, position, end, depth);
+    if (next < 0) return fault(-next, at, input);
+    position = next;
     if (action == 12) marks = (marks & 6) | (load<u64>(payload) != 0 ? 1 : 0);
     else if (action == 13) marks |= 4;
     else if (action == 14) marks = (marks & 5) | ((<u32>load<u8>(payload) & 1) << 1);
