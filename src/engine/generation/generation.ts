@@ -6,7 +6,7 @@ import type { Budget } from '../admission/budget.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
-import { splitRequest } from './split.ts';
+import { splitInForm } from './split.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
 
@@ -59,7 +59,7 @@ export class Generation {
       log,
       ledger: budget,
       queueBytes: (budget.maxBytes * QUEUE_SHARE) / context.shard.count,
-      split: splitRequest,
+      split: splitInForm,
     });
     const admission = new Admission({
       budget,
