@@ -1,12 +1,6 @@
-import { z } from 'zod';
-import { ACCEPTED } from '../../../contract/outcome.ts';
 import type { ExporterDefinition } from '../../../contract/component.ts';
-import { section } from '../../../contract/settings.ts';
-
-/** Nothing can be set. */
-export const settings = section(z.strictObject({}));
-
-export type Config = z.output<typeof settings>;
+import { ACCEPTED } from '../../../contract/outcome.ts';
+import { type Config, settings } from './settings.ts';
 
 export default {
   type: 'nop',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import definition, { settings } from './index.ts';
+import definition from './index.ts';
+import { settings } from './settings.ts';
 
 test('everything is accepted', async () => {
   assert.deepEqual(await definition.create().send(), { kind: 'accepted' });
