@@ -49,13 +49,12 @@ export class HttpServer {
         minPingIntervalMs: 0,
         pingWithoutStream: true,
       },
-      (stream, headers) => {
-        const socket = stream.session?.socket;
+      (stream, headers, clientAddress) => {
         const exchange = new Http2Exchange(stream, (error) => options.failed(error));
         if (limits.readTimeoutMs > 0) {
           stream.setTimeout(limits.readTimeoutMs, () => stream.close());
         }
-        exchange.open(headers, handler, socket && clientAddressOf(socket as Socket));
+        exchange.open(headers, handler, clientAddress);
       },
     );
     this.#listener = new Listener({ alpn: ['h2', 'http/1.1'], ...options.listen }, (socket) =>

@@ -1,5 +1,6 @@
 import http2, { type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { clientAddressOf } from '../listen/listener.ts';
 
 /** What may happen on a connection, in milliseconds; 0 means never or no limit. */
 export interface SessionLimits {
@@ -25,7 +26,11 @@ export interface SessionLimits {
 export type IncomingHeaders = http2.IncomingHttpHeaders;
 
 /** A request of HTTP/2. It must handle errors of the stream itself. */
-export type OnStream = (stream: ServerHttp2Stream, headers: IncomingHeaders) => void;
+export type OnStream = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHeaders,
+  clientAddress: string | undefined,
+) => void;
 
 const STREAM_WINDOW = 1024 * 1024;
 const SESSION_WINDOW = 16 * 1024 * 1024;
@@ -70,7 +75,10 @@ export class Http2Sessions {
       streamResetBurst: 1000,
       streamResetRate: 100,
     } as http2.ServerSessionOptions);
-    const session = new Session(http2Session, this.#limits, this.#onStream);
+    const clientAddress = clientAddressOf(socket);
+    const session = new Session(http2Session, this.#limits, (stream, headers) =>
+      this.#onStream(stream, headers, clientAddress),
+    );
     this.#sessions.add(session);
     http2Session.on('close', () => this.#sessions.delete(session));
     if (this.#draining) session.drain();
@@ -104,7 +112,11 @@ class Session {
   #lastClientPing = 0;
   #strikes = 0;
 
-  constructor(session: ServerHttp2Session, limits: SessionLimits, onStream: OnStream) {
+  constructor(
+    session: ServerHttp2Session,
+    limits: SessionLimits,
+    onStream: (stream: ServerHttp2Stream, headers: IncomingHeaders) => void,
+  ) {
     this.#session = session;
     this.#limits = limits;
     this.#drainAt =

@@ -1,5 +1,11 @@
 import type { Batch, Signal } from '../../../contract/batch.ts';
-import type { HeaderLookup, Intake, Permit, RawRequest, Reply } from '../../../contract/component.ts';
+import type {
+  HeaderLookup,
+  Intake,
+  Permit,
+  RawRequest,
+  Reply,
+} from '../../../contract/component.ts';
 import type { Context } from '../../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../../contract/outcome.ts';
 import { OtlpReceiver } from './receiver.ts';

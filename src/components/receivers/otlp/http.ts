@@ -1,26 +1,18 @@
-import type { Bytes, Metadata, Signal } from '../../../contract/batch.ts';
-import type { Intake, Permit } from '../../../contract/component.ts';
+import type { Bytes, Signal } from '../../../contract/batch.ts';
+import type { Permit } from '../../../contract/component.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { encodeStatus } from '../../../formats/otlp/reply-status.ts';
 import { encodePartialSuccess, type ReplyFormat } from '../../../formats/otlp/reply.ts';
 import { tooLarge, unsupported } from '../../../net/decompress.ts';
 import type { HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
 import { formatRetryAfter, statusOf } from '../../../net/status.ts';
+import { CLIENT_GONE, type Described, metadataOf, NO_METADATA, type Service } from './service.ts';
 import type { HttpConfig } from './settings.ts';
 
 const MEDIA_TYPES: Readonly<Record<ReplyFormat, string>> = {
   protobuf: 'application/x-protobuf',
   json: 'application/json',
 };
-const NO_METADATA: Metadata = Object.freeze({});
-
-/** What the request handlers of both protocols share. */
-export interface Service {
-  readonly intake: Intake;
-  readonly now: () => number;
-  /** A bug: logs it and answers what to tell the client. */
-  failed(error: unknown): Outcome;
-}
 
 /** OTLP over HTTP: one POST per request, answered in the encoding it came in. */
 export class OtlpHttp {
@@ -49,12 +41,12 @@ export class OtlpHttp {
     if ('kind' in permit) return refusalReply(permit, format);
     const { includeMetadata, maxBytes } = this.#config;
     const encoding = head.headers('content-encoding')[0]?.toLowerCase() ?? 'identity';
-    const request = {
+    const request: HttpRequest = {
       signal,
       format,
       tenant,
       encoding,
-      metadata: includeMetadata ? metadataOf(head) : NO_METADATA,
+      metadata: includeMetadata ? metadataOf(head.headerNames, head.headers) : NO_METADATA,
       ...(head.clientAddress === undefined ? {} : { clientAddress: head.clientAddress }),
     };
     return new Upload(request, permit, maxBytes, this.#service);
@@ -89,23 +81,20 @@ export class OtlpHttp {
   }
 }
 
-interface Described {
-  readonly signal: Signal;
+/** What the head of an HTTP request says. */
+interface HttpRequest extends Described {
   readonly format: ReplyFormat;
-  readonly tenant: string;
   readonly encoding: string;
-  readonly metadata: Metadata;
-  readonly clientAddress?: string;
 }
 
 /** A request that was admitted and whose body is on its way. */
 class Upload implements HttpUpload {
   readonly maxBytes: number;
-  readonly #request: Described;
+  readonly #request: HttpRequest;
   readonly #permit: Permit;
   readonly #service: Service;
 
-  constructor(request: Described, permit: Permit, maxBytes: number, service: Service) {
+  constructor(request: HttpRequest, permit: Permit, maxBytes: number, service: Service) {
     this.#request = request;
     this.#permit = permit;
     this.#service = service;
@@ -184,12 +173,6 @@ function formatOf(contentType: string | undefined): ReplyFormat | undefined {
   return type === MEDIA_TYPES.json ? 'json' : undefined;
 }
 
-function metadataOf(head: HttpHead): Metadata {
-  const metadata: Record<string, readonly string[]> = {};
-  for (const name of head.headerNames) metadata[name] = head.headers(name);
-  return metadata;
-}
-
 const WRONG_METHOD = 'wrong_method';
 
 const UNSUPPORTED_TYPE: Outcome = {
@@ -197,12 +180,6 @@ const UNSUPPORTED_TYPE: Outcome = {
   reason: 'unsupported_media_type',
   message: `content-type must be ${MEDIA_TYPES.protobuf} or ${MEDIA_TYPES.json}`,
   fault: 'unsupported',
-};
-
-const CLIENT_GONE: Outcome = {
-  kind: 'rejected',
-  reason: 'client_gone',
-  message: 'the client went away before its request was whole',
 };
 
 function wrongMethod(method: string): Outcome {

@@ -2,18 +2,23 @@ import type { Decoded, Intake, Permit, RawRequest, Receiver } from '../../../con
 import type { Context } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { withCors, withReplyHeaders } from '../../../net/cors.ts';
+import { CODINGS } from '../../../net/decompress.ts';
+import { GrpcServer } from '../../../net/grpc-server.ts';
 import type { HttpHandler } from '../../../net/http.ts';
 import { HttpServer } from '../../../net/http-server.ts';
 import type { ListenOptions } from '../../../net/listen/listener.ts';
 import { ServerTls } from '../../../net/listen/server-tls.ts';
 import { decode } from './decode.ts';
-import { OtlpHttp, type Service } from './http.ts';
+import { OtlpGrpc } from './grpc.ts';
+import { OtlpHttp } from './http.ts';
+import type { Service } from './service.ts';
 import type { Config, GrpcConfig, HttpConfig } from './settings.ts';
 
 /** Receives OTLP over gRPC and HTTP. */
 export class OtlpReceiver implements Receiver {
   readonly #config: Config;
   readonly #context: Context;
+  readonly #grpc: GrpcServer | undefined;
   readonly #http: HttpServer | undefined;
   readonly #id: string;
 
@@ -26,9 +31,17 @@ export class OtlpReceiver implements Receiver {
       now: () => context.clock.now(),
       failed: (error) => this.#failed(error),
     };
+    if (config.grpc !== undefined && this.#listens(config.grpc)) {
+      this.#grpc = this.#grpcServer(config.grpc, service);
+    }
     if (config.http !== undefined && this.#listens(config.http)) {
       this.#http = this.#httpServer(config.http, service);
     }
+  }
+
+  /** Port of the gRPC protocol; 0 when it does not listen on one here. */
+  get grpcPort(): number {
+    return this.#grpc?.port ?? 0;
   }
 
   /** Port of the HTTP protocol; 0 when it does not listen on one here. */
@@ -37,17 +50,28 @@ export class OtlpReceiver implements Receiver {
   }
 
   async start(): Promise<void> {
-    await this.#http?.start();
+    await Promise.all([this.#grpc?.start(), this.#http?.start()]);
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
-    await this.#http?.stop(deadline);
+    await Promise.all([this.#grpc?.stop(deadline), this.#http?.stop(deadline)]);
   }
 
   decode(request: RawRequest, permit: Permit): Decoded | Outcome | Promise<Decoded | Outcome> {
     const { grpc, http } = this.#config;
     const maxBytes = (request.format === 'grpc' ? grpc : (http ?? grpc))?.maxBytes ?? 0;
     return decode(request, permit, { receiver: this.#id, maxBytes });
+  }
+
+  #grpcServer(config: GrpcConfig, service: Service): GrpcServer {
+    const otlp = new OtlpGrpc(config, service);
+    return new GrpcServer({
+      listen: this.#listenOptions(config),
+      limits: config.limits,
+      handler: (head) => otlp.handle(head),
+      encodings: CODINGS,
+      failed: (error) => this.#failed(error),
+    });
   }
 
   #httpServer(config: HttpConfig, service: Service): HttpServer {
