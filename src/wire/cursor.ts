@@ -2,6 +2,7 @@ import { WireError } from './error.ts';
 import { FIXED32, FIXED64, GROUP_END, GROUP_START, LENGTH_DELIMITED, VARINT } from './varint.ts';
 
 const MAX_GROUP_DEPTH = 100;
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Where one field stands in the bytes around it; a `FieldCursor` is one, until it moves on. */
 export interface FieldRange {
@@ -30,7 +31,7 @@ export class FieldCursor {
   start = 0;
   /** Where the field ends. A group ends behind its end tag. */
   end = 0;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = NOTHING;
   #position = 0;
   #limit = 0;
 

@@ -1,7 +1,6 @@
 import { FieldCursor } from '../../wire/cursor.ts';
 import type { Splice } from '../../wire/splice.ts';
 import { LENGTH_DELIMITED, sizeOfVarint, writeVarint } from '../../wire/varint.ts';
-import { Writer } from '../../wire/writer.ts';
 
 // message KeyValue { string key = 1; AnyValue value = 2; }
 const KEY = 1;
@@ -26,7 +25,7 @@ export class AttributeList {
   readonly #tagStarts: number[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
-  // Per attribute: undefined as it was, null deleted, or the whole new KeyValue.
+  // Per attribute: undefined as it was, null deleted, or the whole new field, tag included.
   readonly #edits: (Uint8Array | null | undefined)[] = [];
   readonly #cursor = new FieldCursor();
 
@@ -97,17 +96,17 @@ export class AttributeList {
     const first = this.find(key);
     if (first === -1) {
       this.#add(0, 0, 0);
-      this.#edit(this.#size - 1, pairOf(key, value));
+      this.#edit(this.#size - 1, fieldOf(this.#number, key, value));
       return;
     }
-    this.#edit(first, pairOf(key, value));
+    this.#edit(first, fieldOf(this.#number, key, value));
     for (let index = first + 1; index < this.#size; index++)
       if (this.#hasKey(index, key)) this.#edit(index, null);
   }
 
   /** Gives the attribute at `index` another value. */
   replaceAt(index: number, value: Uint8Array): void {
-    this.#edit(index, pairOf(this.keyAt(index), value));
+    this.#edit(index, fieldOf(this.#number, this.keyAt(index), value));
   }
 
   deleteAt(index: number): void {
@@ -132,7 +131,7 @@ export class AttributeList {
       const tagStart = this.#tagStarts[index]!;
       if (edit === undefined || tagStart < start || tagStart >= end) continue;
       if (edit === null) splice.remove(tagStart, this.#ends[index]!);
-      else splice.replace(tagStart, this.#ends[index]!, fieldOf(this.#number, edit));
+      else splice.replace(tagStart, this.#ends[index]!, edit);
     }
   }
 
@@ -148,8 +147,7 @@ export class AttributeList {
     for (let index = this.#read; index < this.#size; index++) {
       const edit = this.#edits[index];
       if (!edit) continue;
-      const field = fieldOf(this.#number, edit);
-      fields = fields.length === 0 ? field : Buffer.concat([fields, field]);
+      fields = fields.length === 0 ? edit : Buffer.concat([fields, edit]);
     }
     return fields;
   }
@@ -168,7 +166,11 @@ export class AttributeList {
   }
 
   #pairAt(index: number): Uint8Array {
-    return this.#edits[index] ?? this.#bytes.subarray(this.#starts[index], this.#ends[index]);
+    const edit = this.#edits[index];
+    if (!edit) return this.#bytes.subarray(this.#starts[index], this.#ends[index]);
+    const cursor = new FieldCursor().enter(edit);
+    cursor.next();
+    return edit.subarray(cursor.start);
   }
 
   #hasKey(index: number, key: Uint8Array): boolean {
@@ -194,14 +196,19 @@ function equals(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && Buffer.compare(left, right) === 0;
 }
 
-function pairOf(key: Uint8Array, value: Uint8Array): Uint8Array {
-  return new Writer(key.length + value.length + 20).bytes(KEY, key).bytes(VALUE, value).finish();
-}
-
-function fieldOf(number: number, pair: Uint8Array): Uint8Array {
+/** A field that is a KeyValue, in pooled memory: it only lives until a splice copies it. */
+function fieldOf(number: number, key: Uint8Array, value: Uint8Array): Uint8Array {
   const tag = number * 8 + LENGTH_DELIMITED;
-  const field = new Uint8Array(sizeOfVarint(tag) + sizeOfVarint(pair.length) + pair.length);
-  field.set(pair, writeVarint(field, writeVarint(field, 0, tag), pair.length));
+  const pairSize =
+    2 + sizeOfVarint(key.length) + key.length + sizeOfVarint(value.length) + value.length;
+  const field = Buffer.allocUnsafe(sizeOfVarint(tag) + sizeOfVarint(pairSize) + pairSize);
+  let at = writeVarint(field, writeVarint(field, 0, tag), pairSize);
+  field[at++] = KEY_TAG;
+  at = writeVarint(field, at, key.length);
+  field.set(key, at);
+  at += key.length;
+  field[at++] = VALUE_TAG;
+  field.set(value, writeVarint(field, at, value.length));
   return field;
 }
 
