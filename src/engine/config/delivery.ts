@@ -61,7 +61,7 @@ function retrySchema() {
       if (!retry.enabled || elapsed === 0) return;
       for (const key of ['initial_interval', 'max_interval'] as const) {
         if (elapsed >= retry[key]) continue;
-        const message = `${elapsed}ms is less than ${key} (${retry[key]}ms); no request would be tried again`;
+        const message = `${elapsed / 1000}s is less than ${key} (${retry[key] / 1000}s); no request would be tried again`;
         context.addIssue({ code: 'custom', path: ['max_elapsed_time'], message });
       }
     })
@@ -195,7 +195,7 @@ function* batchIssues(batch: BatchInput, queue: QueueInput) {
     if (keys.indexOf(key) === index) continue;
     yield {
       path: ['partition', 'metadata_keys', index],
-      message: `"${key}" is listed twice; case does not matter`,
+      message: `"${batch.partition.metadata_keys[index]}" is listed twice; case does not matter`,
     };
   }
 }

@@ -116,10 +116,19 @@ function bound(issue: Issue): string {
   return `must be at ${least ? 'least' : 'most'} ${limit}`;
 }
 
+/** Puts the value into a sentence that does not show it yet. */
 function withValue(message: string, shown: string, value: Plain): string {
-  const isScalar = value !== undefined && value !== null && typeof value !== 'object';
-  const says = !isScalar || message.startsWith('retired:') || message.includes(String(value));
-  return says ? message : `${message}, got ${shown}`;
+  if (value === undefined || value === null || typeof value === 'object') return message;
+  const isShown =
+    message.includes(JSON.stringify(String(value))) || message.startsWith(`${value} `);
+  if (isShown || message.startsWith('retired:')) return withoutCredentials(message);
+  if (/^(is|has|holds|does|names|contains|cannot) /.test(message)) return `${shown} ${message}`;
+  return message.includes(';') ? `${shown}: ${message}` : `${message}, got ${shown}`;
+}
+
+/** A URL may carry a password in front of its host. */
+function withoutCredentials(text: string): string {
+  return text.replace(/(\/\/)[^/@\s"]*@/g, '$1[redacted]@');
 }
 
 function concealed(message: string, value: Plain): string {
@@ -159,7 +168,8 @@ function show(value: Plain): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…"` : text;
+  const safe = withoutCredentials(text);
+  return safe.length > SHOWN_LENGTH ? `${safe.slice(0, SHOWN_LENGTH)}…"` : safe;
 }
 
 function lower(message: string): string {

@@ -7,6 +7,7 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  type Alias,
   type Document,
   type Node,
   type Pair,
@@ -56,6 +57,7 @@ class Reader {
   readonly #lines: LineCounter;
   readonly #origin: Origin;
   readonly #findings: Findings;
+  readonly #anchors = new Map<Alias, Node>();
   #nodes = 0;
 
   constructor(document: Document, lines: LineCounter, origin: Origin, findings: Findings) {
@@ -82,7 +84,7 @@ class Reader {
       }
       return { kind: 'scalar', value: null, place };
     }
-    if (isAlias(node)) return this.read(node.resolve(this.#document), place, path);
+    if (isAlias(node)) return this.read(this.#resolve(node), place, path);
     if (isMap(node)) return this.#readMapping(node, place, path);
     if (isSeq(node)) {
       const items = node.items.map((item, index) =>
@@ -91,6 +93,15 @@ class Reader {
       return { kind: 'sequence', items, place };
     }
     return { kind: 'scalar', value: isScalar(node) ? valueOf(node) : null, place };
+  }
+
+  /** Finding an anchor means a walk through the document; once for each alias is enough. */
+  #resolve(alias: Alias): Node | undefined {
+    const known = this.#anchors.get(alias);
+    if (known !== undefined) return known;
+    const target = alias.resolve(this.#document);
+    if (target !== undefined) this.#anchors.set(alias, target);
+    return target;
   }
 
   #readMapping(node: YAMLMap, place: Place, path: readonly PropertyKey[]): Tree {
