@@ -1,14 +1,15 @@
-/** The whole program on one page: plan, probe, start, wait, stop. */
+/** The whole program on one page: probe, plan, start, wait, stop. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Extension } from './contract/component.ts';
-import type { ExtensionContext, HealthReport } from './contract/context.ts';
+import type { Lifecycle } from './contract/component.ts';
+import type { HealthReport, Logger } from './contract/context.ts';
 import type { Registry } from './contract/registry.ts';
 import { AdminServer } from './engine/admin/admin-server.ts';
 import { Health } from './engine/admin/health.ts';
 import { createBudgetMemory, publishPressure } from './engine/admission/budget-memory.ts';
 import { watchMemory } from './engine/admission/memory-guard.ts';
 import type { Config } from './engine/config/config.ts';
+import { createExtensions } from './engine/supervisor/extensions.ts';
 import { findListens } from './engine/supervisor/listens.ts';
 import { findMemoryLimits, planMemory } from './engine/supervisor/memory.ts';
 import { probeAddresses } from './engine/supervisor/probe.ts';
@@ -33,6 +34,7 @@ export interface RunOptions {
 /** A collector that serves. */
 export interface RunningCollector {
   readonly metrics: MetricsRegistry;
+  readonly log: Logger;
   /** Of the self-metrics server; undefined when it is switched off. */
   readonly adminPort: number | undefined;
   readonly shards: readonly RunningShard[];
@@ -49,130 +51,174 @@ export interface RunningShard {
   kill(): Promise<void>;
 }
 
+/** How long extensions and the self-metrics server may take to stop. */
+const EXTENSIONS_GRACE_MS = 1000;
+
 /** Resolves when every shard listens; rejects, with nothing left running, when one cannot. */
 export async function runCollector(
   config: Config,
   registry: Registry,
   options: RunOptions = {},
 ): Promise<RunningCollector> {
-  const { telemetry, shutdownTimeoutMs } = config.service;
-  const version = programVersion();
-  const log = new Log({ ...telemetry.logs, ...(options.write && { write: options.write }) });
-  const metrics = new MetricsRegistry({
-    prefix: telemetry.metrics.prefix,
-    totalSuffix: telemetry.metrics.totalSuffix,
-    level: telemetry.metrics.level,
-    resource: { service_name: 'millrace', service_version: version },
-  });
-  const logger = log.logger('supervisor');
   await probeAddresses(await findListens(config, registry));
   const plan = planMemory(config, await findMemoryLimits(config, registry));
-  const budget = createBudgetMemory({
-    secret: randomBytes(16).toString('hex'),
-    shards: config.service.shards,
-    maxBytes: plan.budgetBytes,
-    tenantMaxBytes: plan.tenantBytes,
-  });
-  const supervisor = new Supervisor({
-    config,
-    version,
-    entry: options.shardEntry ?? siblingModule('shard'),
-    budget,
-    heapMib: plan.heapMib,
-    reusePort: options.reusePort ?? canReusePort,
-    metrics,
-    log: logger,
-  });
-  let stopping = false;
-  const health = new Health({
-    registry: metrics,
-    clock: systemClock,
-    shards: () => supervisor.shards,
-    refusing: () => (stopping ? 'the collector is shutting down' : whyRefusing(budget)),
-  });
-  const loadedAt = Date.now();
-  publishProcess(metrics);
-  publishVitals(metrics, budget, { hash: config.hash, loadedAt });
-  const stopWatching = watchMemory(plan.limits, (pressure, rss) => {
-    publishPressure(budget, pressure);
-    if (pressure > 0) {
-      logger.warn('process memory is above its limit, refusing requests', { pressure, rss });
-    }
-  });
-  const beside = await createExtensions(config, registry, (id) => ({
-    id,
-    version,
-    log: log.logger(id),
-    meter: metrics.meter({ extension: id }),
-    clock: systemClock,
-    shard: { index: 0, count: config.service.shards },
-    health: () => health.report(),
-  }));
-  const { address } = telemetry.metrics;
-  const admin =
-    address === undefined
-      ? undefined
-      : new AdminServer({
-          address,
-          registry: metrics,
-          health: () => health.report(),
-          facts: () => ({
-            version,
-            configHash: config.hash,
-            configLoadedAt: loadedAt,
-            shards: supervisor.shards,
-          }),
-          openMetrics: telemetry.metrics.totalSuffix,
-        });
-  if (admin !== undefined) beside.unshift(admin);
+  const collector = new Collector(config, options, plan);
+  await collector.start(registry);
+  return collector;
+}
 
-  const stop = async (force?: AbortSignal): Promise<void> => {
-    stopping = true;
-    await supervisor.stop(shutdownTimeoutMs, force);
-    stopWatching();
-    const deadline = AbortSignal.timeout(1000);
-    await Promise.allSettled(beside.map(async (extension) => extension.stop?.(deadline)));
-    logger.info('stopped', { dropped_items: metrics.sum('exporter_dropped_items') });
-    log.flush();
-  };
+class Collector implements RunningCollector {
+  readonly metrics: MetricsRegistry;
+  readonly log: Logger;
+  readonly #config: Config;
+  readonly #version = programVersion();
+  readonly #loadedAt = Date.now();
+  readonly #lines: Log;
+  readonly #plan: ReturnType<typeof planMemory>;
+  readonly #budget: ReturnType<typeof createBudgetMemory>;
+  readonly #supervisor: Supervisor;
+  readonly #health: Health;
+  /** What runs on the main thread: the self-metrics server, then the extensions. */
+  readonly #beside: Lifecycle[] = [];
+  #admin: AdminServer | undefined;
+  #stopWatching: (() => void) | undefined;
+  #stopped: Promise<void> | undefined;
 
-  try {
-    for (const extension of beside) await extension.start?.();
-    await supervisor.start();
-  } catch (error) {
-    await stop();
-    throw error;
+  constructor(config: Config, options: RunOptions, plan: ReturnType<typeof planMemory>) {
+    const { telemetry, shards } = config.service;
+    this.#config = config;
+    this.#plan = plan;
+    const write = options.write === undefined ? {} : { write: options.write };
+    this.#lines = new Log({ ...telemetry.logs, ...write });
+    this.log = this.#lines.logger('collector');
+    const resource = { service_name: 'millrace', service_version: this.#version };
+    this.metrics = new MetricsRegistry({ ...telemetry.metrics, resource });
+    this.#budget = createBudgetMemory({
+      secret: randomBytes(16).toString('hex'),
+      shards,
+      maxBytes: plan.budgetBytes,
+      tenantMaxBytes: plan.tenantBytes,
+    });
+    this.#supervisor = new Supervisor({
+      config,
+      version: this.#version,
+      entry: options.shardEntry ?? siblingModule('shard'),
+      budget: this.#budget,
+      heapMib: plan.heapMib,
+      reusePort: options.reusePort ?? canReusePort,
+      metrics: this.metrics,
+      log: this.#lines.logger('supervisor'),
+    });
+    this.#health = new Health({
+      registry: this.metrics,
+      clock: systemClock,
+      shards: () => this.#supervisor.shards,
+      refusing: () => this.#whyRefusing(),
+    });
   }
-  logger.info('serving', {
-    version,
-    shards: config.service.shards,
-    budget_bytes: plan.budgetBytes,
-    config: config.hash,
-  });
-  let stopped: Promise<void> | undefined;
-  return {
-    metrics,
-    adminPort: admin?.port,
-    shards: supervisor.shards.map(({ index }) => ({
-      index,
-      get ready() {
-        return supervisor.shards[index]?.ready ?? false;
-      },
-      kill: () => supervisor.kill(index),
-    })),
-    health: () => health.report(),
-    stop: (force) => (stopped ??= stop(force)),
-  };
+
+  get adminPort(): number | undefined {
+    return this.#admin?.port;
+  }
+
+  get shards(): readonly RunningShard[] {
+    return this.#supervisor.shards.map((shard) => ({
+      ...shard,
+      kill: () => this.#supervisor.kill(shard.index),
+    }));
+  }
+
+  async start(registry: Registry): Promise<void> {
+    const { hash, service } = this.#config;
+    publishProcess(this.metrics);
+    publishVitals(this.metrics, this.#budget, { hash, loadedAt: this.#loadedAt });
+    try {
+      this.#watchMemory();
+      this.#openAdmin();
+      this.#beside.push(
+        ...(await createExtensions(this.#config, registry, (id) => this.#contextOf(id))),
+      );
+      for (const part of this.#beside) await part.start?.();
+      await this.#supervisor.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    const facts = { version: this.#version, shards: service.shards, config: hash };
+    this.log.info('serving', { ...facts, budget_bytes: this.#plan.budgetBytes });
+  }
+
+  health(): HealthReport {
+    return this.#health.report();
+  }
+
+  stop(force?: AbortSignal): Promise<void> {
+    this.#stopped ??= this.#stop(force);
+    return this.#stopped;
+  }
+
+  async #stop(force?: AbortSignal): Promise<void> {
+    await this.#supervisor.stop(this.#config.service.shutdownTimeoutMs, force);
+    this.#stopWatching?.();
+    const deadline = AbortSignal.timeout(EXTENSIONS_GRACE_MS);
+    await Promise.allSettled(this.#beside.map(async (part) => part.stop?.(deadline)));
+    this.log.info('stopped', { dropped_items: this.metrics.sum('exporter_dropped_items') });
+    this.#lines.flush();
+  }
+
+  #whyRefusing(): string | undefined {
+    return this.#stopped === undefined
+      ? whyRefusing(this.#budget)
+      : 'the collector is shutting down';
+  }
+
+  #watchMemory(): void {
+    this.#stopWatching = watchMemory(this.#plan.limits, (pressure, rss) => {
+      publishPressure(this.#budget, pressure);
+      if (pressure === 0) return;
+      this.log.warn('process memory is above its limit, requests are refused', { rss });
+    });
+  }
+
+  #openAdmin(): void {
+    const { address, totalSuffix } = this.#config.service.telemetry.metrics;
+    if (address === undefined) return;
+    this.#admin = new AdminServer({
+      address,
+      registry: this.metrics,
+      health: () => this.health(),
+      facts: () => ({
+        version: this.#version,
+        configHash: this.#config.hash,
+        configLoadedAt: this.#loadedAt,
+        shards: this.#supervisor.shards,
+      }),
+      openMetrics: totalSuffix,
+    });
+    this.#beside.push(this.#admin);
+  }
+
+  #contextOf(id: string) {
+    return {
+      id: `extensions/${id}`,
+      version: this.#version,
+      log: this.#lines.logger(`extensions/${id}`),
+      meter: this.metrics.meter({ extension: id }),
+      clock: systemClock,
+      shard: { index: 0, count: this.#config.service.shards },
+      health: () => this.health(),
+    };
+  }
 }
 
 /**
  * Runs until SIGTERM or SIGINT, then stops; a second signal ends it at once. Answers the exit
- * code. SIGHUP is logged and changes nothing.
+ * code. SIGHUP is answered in the log and changes nothing.
  */
 export async function runUntilSignal(collector: RunningCollector): Promise<number> {
   const force = new AbortController();
   const onHangUp = (): void => {
-    process.stderr.write('reloading on SIGHUP is not supported yet; restart to change settings\n');
+    collector.log.warn('SIGHUP does not reload the configuration yet; restart to change it');
   };
   process.on('SIGHUP', onHangUp);
   await nextSignal();
@@ -194,24 +240,6 @@ function nextSignal(): Promise<void> {
     process.on('SIGTERM', done);
     process.on('SIGINT', done);
   });
-}
-
-async function createExtensions(
-  config: Config,
-  registry: Registry,
-  contextOf: (id: string) => ExtensionContext,
-): Promise<Extension[]> {
-  const extensions: Extension[] = [];
-  for (const id of config.service.extensions) {
-    const section = config.extensions[id];
-    const load = section === undefined ? undefined : registry.extensions[section.type];
-    if (section === undefined || load === undefined) {
-      throw new Error(`bug: extension ${id} is in use, but not in the configuration`);
-    }
-    const { default: definition } = await load();
-    extensions.push(definition.create(section.settings, contextOf(`extensions/${id}`)));
-  }
-  return extensions;
 }
 
 /** A module beside this one: `.ts` in the source, `.js` in the build. */

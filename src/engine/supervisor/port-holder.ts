@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 /** A process that listens on a port. */
 export interface PortHolder {
@@ -16,13 +17,18 @@ export async function findPortHolder(port: number): Promise<PortHolder | undefin
     if (inodes.size === 0) return undefined;
     for (const entry of await readdir('/proc')) {
       if (!/^\d+$/.test(entry) || !(await hasSocket(entry, inodes))) continue;
-      const name = await readFile(`/proc/${entry}/comm`, 'utf8');
-      return { pid: Number(entry), name: name.trim() };
+      return { pid: Number(entry), name: await nameOf(entry) };
     }
   } catch {
     // No /proc here.
   }
   return undefined;
+}
+
+/** The program of a process as it was started, without its folder and arguments. */
+async function nameOf(pid: string): Promise<string> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+  return basename(command.split('\0', 1)[0] ?? '');
 }
 
 // A line of /proc/net/tcp: "sl local_address rem_address st … inode", addresses as hex, 0A = LISTEN.
