@@ -1,19 +1,19 @@
 import { type Field, SCHEMA } from './schema.ts';
 
 interface ReflectionField {
-  readonly id: number;
-  readonly type: string;
-  readonly rule?: 'repeated';
-  readonly options?: Readonly<Record<string, unknown>>;
+  id: number;
+  type: string;
+  rule?: 'repeated';
+  options?: { proto3_optional: true };
 }
 
 interface ReflectionType {
-  readonly fields: Readonly<Record<string, ReflectionField>>;
-  readonly oneofs?: Readonly<Record<string, { readonly oneof: readonly string[] }>>;
+  fields: Record<string, ReflectionField>;
+  oneofs: Record<string, { oneof: string[] }>;
 }
 
 /** The same schema as input for protobufjs' `Root.fromJSON`; fields have their JSON names. */
-export function reflection(): { readonly nested: Readonly<Record<string, ReflectionType>> } {
+export function reflection(): { nested: Record<string, ReflectionType> } {
   const nested: Record<string, ReflectionType> = {};
   for (const [name, fields] of Object.entries(SCHEMA)) nested[name] = reflectionOf(fields);
   return { nested };
