@@ -3,12 +3,12 @@
  *
  * Constraints: no limit may be passed by two shards that charge at the same moment; a shard that
  * dies must not leave its charges behind; a charge must not make shards fight for a cache line.
- * So no counter has two writers. Every shard owns a row and writes only that; a total is the sum
+ * So no counter of bytes has two writers. Every shard owns a row and writes only that; a total is the sum
  * of a column. Whoever charges writes first and sums after, and takes its charge back when the
  * sum is too high: of two shards that meet there, at least one sees the other.
  *
  * ```
- *            words: 0 pressure            (written by the main thread)
+ *            words: 0 pressure (written by the main thread) | 1 slots claimed
  * row of shard 0:   0 held | 1 drain KiB/s | … | 16 overflow slot | 17 slot 1 | 18 slot 2 | …
  * row of shard 1:   …
  *            keys:  hash of the tenant that owns slot 1, 2, …   (0: free; claimed once, for good)
@@ -30,6 +30,8 @@ export interface BudgetMemory {
 
 /** Tenants that have a slot of their own; those that come later share the overflow slot. */
 export const TENANT_SLOTS = 4096;
+/** How many slots have an owner. */
+export const CLAIMED_WORD = 1;
 /** Words before the first row, and of the fixed part of a row: a cache line each. */
 export const HEADER_WORDS = 16;
 export const ROW_WORDS = HEADER_WORDS + TENANT_SLOTS + 16;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TENANT_SLOTS, type BudgetMemory } from './budget-memory.ts';
+import { CLAIMED_WORD, TENANT_SLOTS, type BudgetMemory } from './budget-memory.ts';
 
 /** New tenants stop claiming here, so that a look-up always ends at a free key soon. */
 const MAX_CLAIMED = TENANT_SLOTS * 0.75;
@@ -13,12 +13,14 @@ export const OVERFLOW_SLOT = 0;
  */
 export class TenantSlots {
   readonly #keys: BigInt64Array;
+  readonly #words: Uint32Array;
   readonly #secret: string;
   /** Only claimed slots are kept, so this is bounded by the table. */
   readonly #known = new Map<string, number>();
 
   constructor(memory: BudgetMemory) {
     this.#keys = new BigInt64Array(memory.keys);
+    this.#words = new Uint32Array(memory.words);
     this.#secret = memory.secret;
   }
 
@@ -36,26 +38,18 @@ export class TenantSlots {
     for (let probes = 0; probes < TENANT_SLOTS; probes++) {
       let owner = Atomics.load(this.#keys, at);
       if (owner === 0n) {
-        if (this.#isFull()) return OVERFLOW_SLOT;
+        if (Atomics.load(this.#words, CLAIMED_WORD) >= MAX_CLAIMED) return OVERFLOW_SLOT;
         owner = Atomics.compareExchange(this.#keys, at, 0n, key);
-        if (owner === 0n) return at + 1;
+        if (owner === 0n) {
+          Atomics.add(this.#words, CLAIMED_WORD, 1);
+          return at + 1;
+        }
       }
       if (owner === key) return at + 1;
       at = (at + 1) % TENANT_SLOTS;
     }
     return OVERFLOW_SLOT;
   }
-
-  /** Counting all keys is slow, but once per new tenant, and the count stays full for good. */
-  #isFull(): boolean {
-    if (this.#full) return true;
-    let claimed = 0;
-    for (const key of this.#keys) if (key !== 0n) claimed++;
-    this.#full = claimed >= MAX_CLAIMED;
-    return this.#full;
-  }
-
-  #full = false;
 }
 
 function hashOf(secret: string, tenant: string): bigint {
