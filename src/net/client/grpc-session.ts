@@ -96,7 +96,8 @@ export class GrpcSession {
 
   /** Finds out whether a session whose call was given up still answers; ends it when not. */
   probe(session: http2.ClientHttp2Session): void {
-    if (!session.closed && !session.destroyed) ping(session, PROBE_TIMEOUT_MS);
+    if (session.closed || session.destroyed) return;
+    ping(session, this.#keepalive?.timeoutMs ?? PROBE_TIMEOUT_MS);
   }
 
   /** Lets calls under way finish, refuses new ones. */
