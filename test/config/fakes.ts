@@ -16,9 +16,10 @@ import {
   section,
 } from '../../src/contract/settings.ts';
 
-const unused = (): never => {
-  throw new Error('nothing is created here');
+const receiver = {
+  decode: () => ({ kind: 'rejected', reason: 'fake', message: 'nothing is read here' }) as const,
 };
+const exporter = { send: async () => ({ kind: 'accepted' }) as const };
 
 const protocol = section(
   z.strictObject({
@@ -37,7 +38,7 @@ const otlp: ReceiverDefinition = {
       protocols: z.strictObject({ grpc: protocol.optional(), http: protocol.optional() }),
     }),
   ),
-  create: unused,
+  create: () => receiver,
 };
 
 const scrape: ReceiverDefinition = {
@@ -46,7 +47,7 @@ const scrape: ReceiverDefinition = {
   stability: 'alpha',
   signals: ['metrics'],
   schema: section(z.strictObject({})),
-  create: unused,
+  create: () => receiver,
 };
 
 const batch: ProcessorDefinition = {
@@ -56,7 +57,13 @@ const batch: ProcessorDefinition = {
   signals: ['traces', 'metrics', 'logs'],
   schema: section(z.strictObject({ send_batch_size: z.int().min(0).default(8192) })),
   notes: () => ['is mapped on to the batching of the exporters'],
-  batching: unused,
+  batching: () => ({
+    flushTimeoutMs: 200,
+    minSize: 8192,
+    maxSize: 0,
+    sizer: 'items',
+    metadataKeys: [],
+  }),
 };
 
 const delivered: ExporterDefinition = {
@@ -80,7 +87,7 @@ const delivered: ExporterDefinition = {
       quirk: ignored(z.boolean(), 'there are no quirks'),
     }),
   ),
-  create: unused,
+  create: () => exporter,
 };
 
 const grpc: ExporterDefinition = {
@@ -97,7 +104,7 @@ const debug: ExporterDefinition = {
   signals: ['traces', 'logs'],
   delivery: 'none',
   schema: section(z.strictObject({ verbosity: z.enum(['basic', 'detailed']).default('basic') })),
-  create: unused,
+  create: () => exporter,
 };
 
 const health: ExtensionDefinition = {
@@ -105,7 +112,7 @@ const health: ExtensionDefinition = {
   summary: 'Answers whether all is well.',
   stability: 'beta',
   schema: section(z.strictObject({ endpoint: listenAddress().default('localhost:13133') })),
-  create: unused,
+  create: () => ({}),
 };
 
 /** A registry of components that only have settings, and the types whose modules were loaded. */

@@ -14,7 +14,7 @@ const HEADINGS: readonly (readonly [Kind, string])[] = [
 
 const INTRODUCTION = `# Reference of settings
 
-This page is generated from the schemas that check a configuration; \`npm run reference\` writes
+This page is generated from the schemas that check a configuration; \`node scripts/generate-reference.mjs\` writes
 it anew. A section stands under its kind and an id, which is a type, or a type and a name:
 \`exporters: { otlp_http/eu: { endpoint: … } }\`. Durations are written with a unit (\`10s\`, \`200ms\`, \`1m30s\`), sizes
 with or without one (\`64MiB\`, \`1048576\`). Every value may be \`\${env:NAME}\`, \`\${env:NAME:-default}\` or

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { program } from '../../src/cli/program.ts';
+import type { Registry } from '../../src/contract/registry.ts';
+import { fakeRegistry } from './fakes.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-commands-'));
+
+const GOOD = write(
+  'good.yaml',
+  `receivers: {otlp: {protocols: {grpc: }}}
+processors: {batch: }
+exporters:
+  otlphttp/eu: {endpoint: "http://localhost:1", headers: {authorization: hunter2}}
+extensions: {health_check: }
+service:
+  extensions: [health_check]
+  pipelines:
+    traces: {receivers: [otlp], processors: [batch], exporters: [otlp_http/eu]}
+`,
+);
+
+const BAD = write('bad.yaml', 'exporters:\n  debug:\n    verbosty: 1\nservice: {shard: 2}\n');
+
+function write(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function millrace(words: readonly string[], registry: Registry = fakeRegistry().registry) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await program(words, {
+    registry,
+    out: (text) => out.push(text),
+    err: (text) => err.push(text),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+test('validate builds everything and shows the way of the data', async () => {
+  const { code, out, err } = await millrace(['validate', '--config', GOOD]);
+  assert.equal(code, 0, err);
+  assert.match(out, /^traces: otlp -> batch -> otlphttp\/eu\nthe configuration is valid \(sha256 /);
+  assert.match(err, /^note: .*good\.yaml:2:14 processors\.batch: is mapped/);
+});
+
+test('validate lists every mistake and fails', async () => {
+  const { code, out, err } = await millrace(['validate', '--config', BAD]);
+  assert.deepEqual([code, out], [1, '']);
+  assert.deepEqual(err.replaceAll(`${directory}/`, '').split('\n'), [
+    'bad.yaml:3:5 exporters.debug.verbosty: unknown key; did you mean "verbosity"?',
+    'bad.yaml:4:1 service.pipelines: there are no pipelines; write at least one',
+    'bad.yaml:4:11 service.shard: unknown key; did you mean "shards"?',
+    '3 mistakes; nothing was started',
+  ]);
+});
+
+test('validate answers JSON for programs', async () => {
+  const good = await millrace(['validate', '--config', GOOD, '--format', 'json']);
+  assert.deepEqual([good.code, good.err], [0, '']);
+  assert.deepEqual(JSON.parse(good.out), [
+    {
+      file: GOOD,
+      line: 2,
+      column: 14,
+      path: 'processors.batch',
+      message: 'is mapped on to the batching of the exporters',
+      severity: 'warning',
+    },
+  ]);
+  const bad = await millrace(['validate', BAD, '--format', 'json']);
+  assert.equal(bad.code, 1);
+  const [first] = JSON.parse(bad.out) as readonly object[];
+  assert.deepEqual(first, {
+    file: BAD,
+    line: 3,
+    column: 5,
+    path: 'exporters.debug.verbosty',
+    message: 'unknown key; did you mean "verbosity"?',
+    severity: 'error',
+  });
+});
+
+test('validate finds what only a component can know', async () => {
+  const { registry } = fakeRegistry();
+  const { default: exporter } = (await registry.exporters['otlp_http']?.()) ?? {};
+  assert.ok(exporter);
+  const create = (): never => {
+    throw new Error('cannot read ca.pem');
+  };
+  const broken = { ...exporter, create };
+  const exporters = { ...registry.exporters, otlp_http: async () => ({ default: broken }) };
+  const { code, err } = await millrace(['validate', GOOD], { ...registry, exporters });
+  assert.equal(code, 1);
+  assert.match(err, /service\.pipelines: .*cannot read ca\.pem\n1 mistake; nothing was started$/);
+});
+
+test('print-config merges, expands and hides secrets unless told otherwise', async () => {
+  const set = 'exporters.otlphttp/eu.sending_queue.queue_size=5';
+  const { code, out } = await millrace(['print-config', '--config', GOOD, '--set', set]);
+  assert.equal(code, 0);
+  assert.deepEqual(parse(out), {
+    receivers: { otlp: { protocols: { grpc: null } } },
+    processors: { batch: {} },
+    exporters: {
+      'otlphttp/eu': {
+        endpoint: 'http://localhost:1',
+        headers: { authorization: '[redacted]' },
+        sending_queue: { queue_size: 5 },
+      },
+    },
+    extensions: { health_check: {} },
+    service: {
+      extensions: ['health_check'],
+      pipelines: {
+        traces: { receivers: ['otlp'], processors: ['batch'], exporters: ['otlp_http/eu'] },
+      },
+    },
+  });
+  const words = ['print-config', GOOD, '--mode', 'unredacted', '--format', 'json'];
+  assert.match((await millrace(words)).out, /"authorization": "hunter2"/);
+  assert.equal((await millrace(['print-config', BAD])).code, 1);
+});
+
+test('components lists types, aliases and signals', async () => {
+  const { code, out } = await millrace(['components']);
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /^KIND +TYPE +SIGNALS +STABILITY +SUMMARY\nreceivers +otlp +traces, metrics, logs +beta/,
+  );
+  assert.match(out, /exporters +otlp_http, otlphttp /);
+  const json = JSON.parse((await millrace(['components', '--format', 'json'])).out) as object[];
+  assert.deepEqual(json.at(-1), {
+    kind: 'extensions',
+    type: 'health_check',
+    aliases: [],
+    signals: [],
+    stability: 'beta',
+    summary: 'Answers whether all is well.',
+  });
+});
+
+test('the schema knows every component under every spelling and name', async () => {
+  const { code, out } = await millrace(['schema']);
+  assert.equal(code, 0);
+  const schema = JSON.parse(out) as {
+    readonly $schema: string;
+    readonly properties: Record<string, { patternProperties: Record<string, { $ref: string }> }>;
+    readonly $defs: Record<string, { properties: Record<string, object>; type: unknown }>;
+  };
+  assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
+  assert.deepEqual(schema.properties['exporters']?.patternProperties, {
+    '^(debug)(/.+)?$': { $ref: '#/$defs/exporters.debug' },
+    '^(otlp_grpc|otlp)(/.+)?$': { $ref: '#/$defs/exporters.otlp_grpc' },
+    '^(otlp_http|otlphttp)(/.+)?$': { $ref: '#/$defs/exporters.otlp_http' },
+  });
+  const exporter = schema.$defs['exporters.otlp_http'];
+  assert.deepEqual(exporter?.type, ['object', 'null']);
+  assert.ok(exporter.properties['endpoint'] && exporter.properties['sending_queue']);
+  assert.equal(schema.$defs['exporters.debug']?.properties['sending_queue'], undefined);
+});
+
+test('a command line nobody can make sense of is answered with the remedy', async () => {
+  const check = async (words: readonly string[], expected: RegExp): Promise<void> => {
+    const { code, err } = await millrace(words);
+    assert.equal(code, 2);
+    assert.match(err, expected);
+  };
+  await check(['valdate'], /there is no command "valdate", did you mean "validate"\?/);
+  await check(['validate'], /no configuration is given; write --config FILE/);
+  await check(['validate', '--confi', 'x'], /unknown option '--confi'/);
+  await check(['validate', GOOD, '--mode', 'x'], /unknown option '--mode'/);
+  await check(
+    ['validate', GOOD, '--format', 'xml'],
+    /--format "xml" is not allowed; allowed: human, json/,
+  );
+  assert.equal((await millrace([])).code, 2);
+  assert.match((await millrace(['--help'])).out, /^usage: millrace COMMAND/);
+  assert.match((await millrace(['--version'])).out, /^millrace \d+\.\d+\.\d+/);
+});
