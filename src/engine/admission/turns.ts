@@ -26,8 +26,8 @@ interface TenantTurns {
 
 /** How long work may hold the thread before sockets are read again. */
 const SLICE_MS = 4;
-/** What a tenant may spend in each round. */
-const QUANTUM = 256 * 1024;
+/** What a tenant may spend in each round: a slice of small requests, never a burst of them. */
+const QUANTUM = 32 * 1024;
 /** What a request costs besides its bytes. */
 const REQUEST_COST = 2048;
 
