@@ -110,6 +110,17 @@ test('a stop is idempotent, safe without a start, and a second deadline counts t
   await stopped;
 });
 
+test('a delivery that has stopped leaves nothing behind in the metrics', async () => {
+  const { delivery, numbers, deadline } = open();
+  await delivery.start();
+  await delivery.consume(batch({}));
+  await delivery.stop(deadline.signal);
+  assert.equal((await delivery.consume(batch({}))).kind, 'retry');
+  for (const name of ['queue_capacity', 'queue_size', 'queue_bytes', 'held_items']) {
+    assert.equal(numbers.sum(`exporter_${name}`), 0, name);
+  }
+});
+
 test('a queue that is full of blocked callers turns them away at the stop', async () => {
   const { delivery, backend, deadline } = open({ size: 1, blockOnOverflow: true });
   await delivery.start();

@@ -15,7 +15,7 @@ import { lostItems } from './shipment.ts';
 import type { Send } from './timeout.ts';
 
 /** What the items of a signal are called in the names of metrics. */
-export const ITEM_KIND: Readonly<Record<Signal, string>> = {
+const ITEM_KIND: Readonly<Record<Signal, string>> = {
   traces: 'spans',
   metrics: 'metric_points',
   logs: 'log_records',
@@ -51,6 +51,7 @@ export class Books implements QueueObserver {
   readonly #bugLine: RepeatedLine;
   #lastBug: unknown;
   #failing = false;
+  #closed = false;
 
   /** `exporter` is the id in the configuration. */
   constructor(exporter: string, signal: Signal, context: Context) {
@@ -188,6 +189,7 @@ export class Books implements QueueObserver {
 
   /** Takes over what the queue says of itself. */
   observe(queue: Queue): void {
+    if (this.#closed) return;
     this.#queueSize.set(queue.size);
     this.#queueBytes.set(queue.bytes);
     this.#queueCapacity.set(queue.capacity);
@@ -196,6 +198,7 @@ export class Books implements QueueObserver {
 
   /** The end: what is held and not `kept` elsewhere is lost, and said so. */
   close(kept: number): void {
+    this.#closed = true;
     const lost = this.held - kept;
     for (const drops of this.#drops.values()) drops.line.flush();
     this.#retryLine.flush();

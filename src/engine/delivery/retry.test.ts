@@ -80,6 +80,13 @@ test('a time allowed of 0 is for ever', async () => {
   assert.ok(times.length > 100);
 });
 
+test('an interval of 0 is not a busy loop', async () => {
+  const { clock, times, send } = setup({ initialIntervalMs: 0, maxIntervalMs: 0 });
+  void send();
+  await clock.advance(100);
+  assert.ok(times.length <= 11, `${times.length} attempts in 100ms`);
+});
+
 test('what is rejected or accepted in part is never tried again', async () => {
   const f = async (outcome: Outcome) => {
     const { clock, times, send, answers } = setup();

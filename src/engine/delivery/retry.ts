@@ -5,6 +5,8 @@ import type { Send } from './timeout.ts';
 
 /** Longest wait of its own between attempts once the collector stops. */
 const DRAIN_INTERVAL_MS = 1000;
+/** Least wait, where the settings or the backend would have none. */
+const MIN_WAIT_MS = 10;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface RetryOptions {
@@ -32,7 +34,7 @@ export function withRetry(send: Send, options: RetryOptions): Send {
       if (outcome.kind !== 'retry' || signal.aborted) return outcome;
       let waitMs = spread(intervalMs, policy.randomizationFactor);
       if (stopping.aborted) waitMs = Math.min(waitMs, DRAIN_INTERVAL_MS);
-      waitMs = Math.min(Math.max(waitMs, outcome.afterMs ?? 0), LONGEST_TIMER_MS);
+      waitMs = Math.min(Math.max(waitMs, outcome.afterMs ?? 0, MIN_WAIT_MS), LONGEST_TIMER_MS);
       const elapsedMs = clock.now() - begun;
       if (policy.maxElapsedTimeMs > 0 && elapsedMs + waitMs > policy.maxElapsedTimeMs) {
         return expired(outcome, elapsedMs);
