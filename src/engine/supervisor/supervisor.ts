@@ -185,8 +185,8 @@ export class Supervisor {
       const thread = this.#launch(shard);
       try {
         await thread.built();
-        await thread.listen();
-        shard.ready = true;
+        if (this.#stopping === undefined) await thread.listen();
+        shard.ready = this.#stopping === undefined;
         this.#watch(shard);
         log.info(`shard ${shard.index} was replaced`);
         return;
