@@ -40,32 +40,61 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
     io: 'input',
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
-      const { def } = zodSchema._zod;
-      const isSection = def.type === 'pipe' && def.in._zod.def.type === 'transform';
-      if (isSection && jsonSchema.type === 'object') {
-        (jsonSchema as { type: unknown }).type = ['object', 'null'];
-      }
-      if (jsonSchema['retired'] !== undefined) jsonSchema.deprecated = true;
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      amend(zodSchema, jsonSchema as Writable<JsonSchema>);
     },
   }) as JsonSchema;
   const { $schema: _, ...rest } = document;
   return rest;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What zod does not say by itself, or says of the output instead of what may be written. */
+function amend({ _zod: { def } }: z.core.$ZodTypes, schema: Writable<JsonSchema>): void {
+  const isSection = def.type === 'pipe' && def.in._zod.def.type === 'transform';
+  if (isSection && schema.type === 'object') schema.type = ['object', 'null'];
+  if (def.type === 'default' && schema.default === undefined) {
+    const { defaultValue: standard } = def;
+    const isDuration = schema.format === 'duration' && typeof standard === 'number';
+    schema.default = isDuration ? formatDuration(standard) : standard;
+  }
+  if (def.type === 'object' && schema.required !== undefined) {
+    const isNeeded = (key: string): boolean => {
+      const property = def.shape[key];
+      return property === undefined || !z.safeParse(property, undefined).success;
+    };
+    schema.required = schema.required.filter(isNeeded);
+    if (schema.required.length === 0) delete schema.required;
+  }
+  if (schema.retired !== undefined) schema.deprecated = true;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+}
+
+/** `90000` as `90s`, `200` as `200ms`. */
+function formatDuration(ms: number): string {
+  if (ms === 0) return '0';
+  return ms >= 1000 && ms % 100 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
 /** Every schema that speaks about the value itself: alternatives and references followed. */
 export function alternatives(schema: JsonSchema, root: JsonSchema): readonly JsonSchema[] {
-  const found: JsonSchema[] = [schema];
-  if (schema.$ref !== undefined) {
-    const target =
-      schema.$ref === '#' ? root : root.$defs?.[schema.$ref.replace(/^#\/\$defs\//, '')];
-    if (target !== undefined && target !== schema) found.push(...alternatives(target, root));
-  }
-  for (const each of [schema.anyOf, schema.oneOf, schema.allOf]) {
-    for (const alternative of each ?? []) found.push(...alternatives(alternative, root));
-  }
-  return found;
+  const found = new Set<JsonSchema>();
+  const visit = (each: JsonSchema): void => {
+    if (found.has(each)) return;
+    found.add(each);
+    const target = referenced(each, root);
+    if (target !== undefined) visit(target);
+    for (const several of [each.anyOf, each.oneOf, each.allOf]) several?.forEach(visit);
+  };
+  visit(schema);
+  return [...found];
+}
+
+/** What a `$ref` stands for. */
+function referenced({ $ref }: JsonSchema, root: JsonSchema): JsonSchema | undefined {
+  if ($ref === undefined) return undefined;
+  return $ref === '#' ? root : root.$defs?.[$ref.replace(/^#\/\$defs\//, '')];
 }
 
 /** The schemas of the entry `key` of values that `schemas` describe. */

@@ -42,7 +42,7 @@ export async function fileSchema(registry: Registry): Promise<JsonSchema> {
     const patternProperties: Record<string, JsonSchema> = {};
     for (const definition of definitions[kind]) {
       const name = `${kind}.${definition.type}`;
-      $defs[name] = definitionDocument(definition);
+      Object.assign($defs, named(name, definitionDocument(definition)));
       const types = [definition.type, ...(definition.aliases ?? [])];
       patternProperties[`^(${types.join('|')})(/.+)?$`] = { $ref: `#/$defs/${name}` };
     }
@@ -80,4 +80,14 @@ export function serviceDocument(): JsonSchema {
     properties: { pipelines, ...service.properties },
     required: ['pipelines'],
   };
+}
+
+/** A schema under its name, and the parts that it refers to under theirs. */
+function named(name: string, document: JsonSchema): Readonly<Record<string, JsonSchema>> {
+  const text = JSON.stringify(document)
+    .replaceAll('"#/$defs/', `"#/$defs/${name}.`)
+    .replaceAll('"$ref":"#"', `"$ref":"#/$defs/${name}"`);
+  const { $defs = {}, ...own } = JSON.parse(text) as JsonSchema;
+  const parts = Object.entries($defs).map(([part, schema]) => [`${name}.${part}`, schema]);
+  return { [name]: own, ...Object.fromEntries(parts) };
 }

@@ -65,7 +65,9 @@ function section(heading: string, level: number, schema: JsonSchema, text: strin
 
 type Row = readonly [key: string, type: string, standard: string, description: string];
 
+/** A schema that refers to others may go on for ever, so what it refers to is `any`. */
 function* rowsOf(schema: JsonSchema, prefix: string, root: JsonSchema): Generator<Row> {
+  if (schema.$ref !== undefined) return;
   for (const each of alternatives(schema, root)) {
     for (const [key, property] of Object.entries(each.properties ?? {})) {
       const isRequired = each.required?.includes(key) === true;
@@ -94,7 +96,10 @@ function* rowsOfKey(
     return;
   }
   const standard = isRequired ? 'required' : defaultOf(property);
-  yield [code(key), typeOf(property, root), standard, property.description ?? ''];
+  const type = typeOf(property);
+  const unexplained =
+    type === 'any' ? 'Not supported; what to do instead is said where it is written.' : '';
+  yield [code(key), type, standard, property.description ?? unexplained];
   yield* rowsOf(property, `${key}.`, root);
   for (const each of alternatives(property, root)) {
     if (typeof each.items === 'object') yield* rowsOf(each.items, `${key}[].`, root);
@@ -107,7 +112,7 @@ function defaultOf({ default: standard }: JsonSchema): string {
   return isEmpty ? '' : code(typeof standard === 'string' ? standard : JSON.stringify(standard));
 }
 
-function typeOf(schema: JsonSchema, root: JsonSchema): string {
+function typeOf(schema: JsonSchema): string {
   if (schema.format === 'duration') return 'duration';
   if (schema.format === 'byte-size') return 'size';
   if (schema.format === 'host-port') return 'host:port';
@@ -116,25 +121,24 @@ function typeOf(schema: JsonSchema, root: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => code(String(value))).join(', ');
   const several = schema.anyOf ?? schema.oneOf;
   if (several !== undefined) {
-    return [...new Set(several.map((each) => typeOf(each, root)))].join(' or ');
+    return [...new Set(several.map((each) => typeOf(each)).filter((type) => type !== ''))].join(
+      ' or ',
+    );
   }
-  if (schema.$ref !== undefined) {
-    const [, target] = alternatives(schema, root);
-    return target === undefined ? 'any' : typeOf(target, root);
-  }
+  if (schema.$ref !== undefined) return 'any';
   const types = [schema.type ?? 'any'].flat().filter((type) => type !== 'null');
-  return types.map((type) => typeName(type, schema, root)).join(' or ');
+  return types.map((type) => typeName(type, schema)).join(' or ');
 }
 
-function typeName(type: string, schema: JsonSchema, root: JsonSchema): string {
+function typeName(type: string, schema: JsonSchema): string {
   if (type === 'array') {
-    return typeof schema.items === 'object' ? `list of ${typeOf(schema.items, root)}` : 'list';
+    return typeof schema.items === 'object' ? `list of ${typeOf(schema.items)}` : 'list';
   }
   if (type !== 'object') return type;
   const { additionalProperties: entries } = schema;
-  return typeof entries === 'object' ? `map to ${typeOf(entries, root)}` : 'section';
+  return typeof entries === 'object' ? `map to ${typeOf(entries)}` : 'section';
 }
 
 function code(text: string): string {
-  return `\`${text}\``;
+  return text === '' ? '`""`' : `\`${text}\``;
 }
