@@ -92,6 +92,17 @@ function decoded(signal: Signal, taken: Taken): unknown {
   return decodeRequest(signal, taken.body);
 }
 
+/** In JSON the SDK writes the body of a record that has none as an empty value. */
+function asInJson(request: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(request, (_key, value: unknown) =>
+      typeof value === 'object' && value !== null && 'severityNumber' in value
+        ? { body: {}, ...value }
+        : value,
+    ),
+  );
+}
+
 for (const { signal, grpc, proto, json, data } of CASES) {
   describe(`the OpenTelemetry JS SDK sends ${signal} through the gateway`, () => {
     for (const compression of ['none', 'gzip']) {
@@ -105,7 +116,7 @@ for (const { signal, grpc, proto, json, data } of CASES) {
       });
 
       test(`over http/json, compression ${compression}, every field arrives equal`, async () => {
-        // The SDK rounds nothing in protobuf, so what it sends as protobuf is what JSON must give.
+        // What the SDK sends as protobuf is what its JSON must become: no digit is lost.
         await send(
           proto as Make<unknown>,
           { url: `http://127.0.0.1:${direct.http}/v1/${signal}` },
@@ -116,7 +127,7 @@ for (const { signal, grpc, proto, json, data } of CASES) {
           { url: `http://127.0.0.1:${ports.http}/v1/${signal}`, compression },
           data,
         );
-        const expected = decoded(signal, await next(direct));
+        const expected = asInJson(decoded(signal, await next(direct)));
         assert.deepEqual(decoded(signal, await next(viaHttp)), expected);
         assert.deepEqual(decoded(signal, await next(viaGrpc)), expected);
       });
