@@ -148,21 +148,26 @@ class Session {
   }
 
   /**
-   * Says go away in two steps: first without a last stream, so that requests on their way are
-   * still served, then for good once the client must have seen it.
+   * Says go away, in two steps when requests are under way: first without a last stream, so that
+   * those on the wire are still served, then for good once the client must have seen it.
    */
   drain(): void {
-    if (this.#draining || this.#session.closed || this.#session.destroyed) return;
+    if (this.#draining) return;
     this.#draining = true;
-    this.#session.goaway(http2.constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
-    const close = () => {
-      if (!this.#session.closed && !this.#session.destroyed) this.#session.close();
-    };
-    try {
-      this.#session.ping(close);
-    } catch {
-      close();
+    if (this.#streams === 0) {
+      this.#close();
+      return;
     }
+    this.#session.goaway(http2.constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+    try {
+      this.#session.ping(() => this.#close());
+    } catch {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    if (!this.#session.closed && !this.#session.destroyed) this.#session.close();
   }
 
   destroy(): void {
@@ -175,6 +180,8 @@ class Session {
     stream.once('close', () => {
       this.#streams--;
       this.#active();
+      // nghttp2 stops reading a connection that is going and has no streams: no pong will come.
+      if (this.#draining && this.#streams === 0) this.#close();
     });
   }
 

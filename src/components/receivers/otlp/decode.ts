@@ -1,6 +1,7 @@
-import { batchOf, type Bytes } from '../../../contract/batch.ts';
+import { batchOf, type Bytes, type Origin } from '../../../contract/batch.ts';
 import type { Decoded, Permit, RawRequest } from '../../../contract/component.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
+import { dropInvalidPoints } from '../../../formats/otlp/filter.ts';
 import { decodeJson } from '../../../formats/otlp/json/decode.ts';
 import { OtlpJsonError } from '../../../formats/otlp/json/error.ts';
 import { validateRequest } from '../../../formats/otlp/validate.ts';
@@ -16,6 +17,14 @@ export interface DecodeOptions {
 }
 
 const NOTHING: Decoded = {};
+
+const INVALID_POINT = 'data points without time_unix_nano or without a value were not taken';
+
+const EMPTY_JSON: Outcome = {
+  kind: 'rejected',
+  reason: 'malformed_json',
+  message: 'the body is empty and its content-type is JSON; an empty request is {}',
+};
 
 /**
  * Undoes the content coding, turns JSON into protobuf, and checks and counts the whole request.
@@ -43,27 +52,44 @@ function read(
   permit: Permit,
   options: DecodeOptions,
 ): Decoded | Outcome {
-  const { signal } = request;
+  const { signal, format } = request;
   try {
-    let bytes = content;
-    if (request.format === 'json') bytes = decodeJson(signal, content, options.maxBytes);
+    if (format === 'json' && content.length === 0) return EMPTY_JSON;
+    const bytes = format === 'json' ? decodeJson(signal, content, options.maxBytes) : content;
     const refusal = permit.resize(bytes.length);
     if (refusal !== undefined) return refusal;
-    const { items } = validateRequest(signal, bytes);
-    if (items === 0) return NOTHING;
-    const { receivedAt, tenant, metadata, clientAddress } = request;
-    const origin = { receiver: options.receiver, tenant, receivedAt, metadata };
-    const of = {
-      signal,
-      form: 'otlp',
-      origin: clientAddress === undefined ? origin : { ...origin, clientAddress },
-    } as const;
-    return { batch: batchOf(bytes, items, of) };
+    const { items, badPoints } = validateRequest(signal, bytes);
+    if (badPoints === 0) return items === 0 ? NOTHING : decoded(request, bytes, items, options);
+    const { bytes: sound, kept, dropped } = dropInvalidPoints(bytes);
+    const refused = { items: dropped, reason: 'invalid_point', message: INVALID_POINT };
+    return kept === 0 ? { refused } : { ...decoded(request, sound, kept, options), refused };
   } catch (error) {
-    if (error instanceof WireError || error instanceof OtlpJsonError) {
-      const reason = request.format === 'json' ? 'malformed_json' : 'malformed_protobuf';
-      return { kind: 'rejected', reason, message: `cannot read the ${signal}: ${error.message}` };
-    }
-    throw error;
+    return rejectionOf(error, request);
   }
+}
+
+function decoded(
+  request: RawRequest,
+  bytes: Bytes,
+  items: number,
+  { receiver }: DecodeOptions,
+): Decoded {
+  const { signal, receivedAt, tenant, metadata, clientAddress } = request;
+  const origin: Origin =
+    clientAddress === undefined
+      ? { receiver, tenant, receivedAt, metadata }
+      : { receiver, tenant, receivedAt, metadata, clientAddress };
+  return { batch: batchOf(bytes, items, { signal, form: 'otlp', origin }) };
+}
+
+function rejectionOf(error: unknown, { signal }: RawRequest): Outcome {
+  if (error instanceof WireError) {
+    const message = `cannot read the ${signal}: ${error.message}`;
+    return { kind: 'rejected', reason: 'malformed_protobuf', message };
+  }
+  if (!(error instanceof OtlpJsonError)) throw error;
+  const message = `cannot read the ${signal}: ${error.message}`;
+  return error.fault === 'too_large'
+    ? { kind: 'rejected', reason: 'too_large', message, fault: 'too_large' }
+    : { kind: 'rejected', reason: 'malformed_json', message };
 }

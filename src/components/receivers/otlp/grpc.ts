@@ -36,17 +36,12 @@ export class OtlpGrpc {
     const { intake } = this.#service;
     if (signal === undefined) {
       if (head.path === HEALTH_CHECK) return HEALTH;
-      const unknown = unknownMethod(head.path);
-      intake.refused(undefined, '', unknown);
-      return refusalReply(unknown);
+      return this.#refuse(undefined, '', unknownMethod(head.path));
     }
     const tenant = intake.tenantOf(head.metadata);
-    if (typeof tenant !== 'string') {
-      intake.refused(signal, '', tenant);
-      return refusalReply(tenant);
-    }
+    if (typeof tenant !== 'string') return this.#refuse(signal, '', tenant);
     const permit = intake.admit(tenant, 0);
-    if ('kind' in permit) return refusalReply(permit);
+    if ('kind' in permit) return this.#refuse(signal, tenant, permit);
     const { includeMetadata, maxBytes } = this.#config;
     const request: Described = {
       signal,
@@ -56,6 +51,11 @@ export class OtlpGrpc {
       ...(head.clientAddress === undefined ? {} : { clientAddress: head.clientAddress }),
     };
     return new ExportCall(request, permit, maxBytes, this.#service);
+  }
+
+  #refuse(signal: Signal | undefined, tenant: string, outcome: Outcome): GrpcReply {
+    this.#service.intake.refused(signal, tenant, outcome);
+    return refusalReply(outcome);
   }
 }
 

@@ -38,7 +38,7 @@ export class OtlpHttp {
       return this.#refuse(signal, tenant, refusal ?? UNSUPPORTED_TYPE, answerIn);
     }
     const permit = this.#service.intake.admit(tenant, Math.max(0, announced));
-    if ('kind' in permit) return refusalReply(permit, format);
+    if ('kind' in permit) return this.#refuse(signal, tenant, permit, format);
     const { includeMetadata, maxBytes } = this.#config;
     const encoding = head.headers('content-encoding')[0]?.toLowerCase() ?? 'identity';
     const request: HttpRequest = {
