@@ -32,8 +32,10 @@ export function decodeMessage(name: MessageName, bytes: Uint8Array): Plain {
 export interface GenerateOptions {
   /** Fields that no message knows, groups among them. */
   readonly unknown?: boolean;
-  /** Fields in any order, message fields in several parts, members of a oneof side by side. */
+  /** Fields in any order, and message fields in several parts. */
   readonly disorder?: boolean;
+  /** Members of a oneof side by side, of which a decoder forgets all but the last. */
+  readonly overlap?: boolean;
   /** Keys that attributes take, so that edits find some. */
   readonly keys?: readonly string[];
 }
@@ -104,7 +106,7 @@ class Generator {
     const writes: Write[] = [];
     const taken = new Set<string>();
     for (const field of SCHEMA[name]) {
-      if (field.oneof && taken.has(field.oneof) && !this.#options.disorder) continue;
+      if (field.oneof && taken.has(field.oneof) && !this.#options.overlap) continue;
       const times = this.#times(field, depth);
       if (times > 0 && field.oneof) taken.add(field.oneof);
       for (let time = 0; time < times; time++) writes.push((to) => this.#field(to, field, depth));
@@ -125,9 +127,9 @@ class Generator {
     if (isMessage(field.type) && DEEP.has(field.type) && depth > 12) return 0;
     if (field.repeated && depth < 3) return random.next(4);
     if (field.repeated) return random.next(3);
-    if (field.oneof) return random.next(3) === 0 ? 1 : 0;
+    if (random.next(field.oneof ? 3 : 4) === 0) return field.oneof ? 1 : 0;
     if (disorder && isMessage(field.type) && random.next(4) === 0) return 2;
-    return random.next(4) === 0 ? 0 : 1;
+    return field.oneof ? 0 : 1;
   }
 
   #field(writer: Writer, field: Field, depth: number): void {

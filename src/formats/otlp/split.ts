@@ -2,7 +2,7 @@ import type { Bytes, Signal } from '../../contract/batch.ts';
 import { FieldCursor, type FieldRange } from '../../wire/cursor.ts';
 import { LENGTH_DELIMITED } from '../../wire/varint.ts';
 import { Writer } from '../../wire/writer.ts';
-import { DATA_POINTS, POINT_KIND, RECORDS, RESOURCE_ITEMS, SCOPE_ITEMS } from './walk.ts';
+import { DATA_POINTS, nextOf, POINT_KIND, RECORDS, RESOURCE_ITEMS, SCOPE_ITEMS } from './walk.ts';
 
 /** How large a part may become; 0 is no limit. */
 export interface Limits {
@@ -44,6 +44,9 @@ const POINT_LEVELS: readonly Level[] = [
   (number) => POINT_KIND[number] !== undefined,
   (number) => number === DATA_POINTS,
 ];
+
+/** The level of Gauge, Sum, …, among the messages around a data point. */
+const DATA_LEVEL = 3;
 
 /** Room that the tag and the length of an open message may still need. */
 const OPEN_BYTES = 5;
@@ -104,8 +107,9 @@ class Split {
     this.#message(depth + 1, start, end);
     this.#around.pop();
     if (this.#opened > depth) this.#close(depth);
-    // Nothing inside was worth opening it: an empty envelope, kept as it is.
-    else this.#place(range, 0);
+    // Nothing inside has opened it: an empty envelope, kept as it is. Data of a metric goes
+    // along with its other data, or with the metric when all of it is empty.
+    else if (depth < DATA_LEVEL) this.#place(range, 0);
   }
 
   /** Copies a field into the current part, or into a new one when it has no room. */
@@ -138,9 +142,21 @@ class Split {
     this.#eachEnvelopeField(depth, (tagStart, end) => this.#writer.raw(this.#bytes, tagStart, end));
   }
 
-  /** The fields of an open message that do not lead to items. */
+  /** The fields of a message around the item that do not lead to items. */
   #eachEnvelopeField(depth: number, copy: (tagStart: number, end: number) => void): void {
-    const { start, end } = this.#around[depth]!.range;
+    const { range, number } = this.#around[depth]!;
+    if (depth < DATA_LEVEL) return this.#eachFieldOf(range, depth, copy);
+    // The data of a metric is one message even when it comes in several fields.
+    const metric = this.#around[depth - 1]!.range;
+    const cursor = new FieldCursor().enter(this.#bytes, metric.start, metric.end);
+    while (nextOf(cursor, number)) this.#eachFieldOf(cursor, depth, copy);
+  }
+
+  #eachFieldOf(
+    { start, end }: FieldRange,
+    depth: number,
+    copy: (tagStart: number, end: number) => void,
+  ): void {
     const isInner = this.#levels[depth + 1]!;
     const cursor = new FieldCursor().enter(this.#bytes, start, end);
     while (cursor.next()) {
