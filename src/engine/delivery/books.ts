@@ -7,9 +7,9 @@
  * changes together with one of the others.
  */
 import type { Batch, Signal } from '../../contract/batch.ts';
-import type { Context, Counter, Gauge, Histogram, Labels } from '../../contract/context.ts';
+import type { Context, Counter, Gauge, Labels } from '../../contract/context.ts';
 import type { Outcome } from '../../contract/outcome.ts';
-import type { Queue, QueueObserver } from '../queue/queue.ts';
+import { Level } from './level.ts';
 import { RepeatedLine } from './repeated-line.ts';
 import { lostItems } from './shipment.ts';
 import type { Send } from './timeout.ts';
@@ -21,12 +21,7 @@ const ITEM_KIND: Readonly<Record<Signal, string>> = {
   logs: 'log_records',
 };
 
-const SIZE_BOUNDS: readonly number[] = [
-  10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000,
-  20_000, 30_000, 50_000, 100_000,
-];
-
-export class Books implements QueueObserver {
+export class Books {
   /** Items accepted whose end is not known yet. */
   held = 0;
   readonly #context: Context;
@@ -36,22 +31,15 @@ export class Books implements QueueObserver {
   readonly #sendFailed: Counter;
   readonly #enqueueFailed: Counter;
   readonly #retries: Counter;
-  readonly #sendSize: Histogram;
   readonly #failingSince: Gauge;
-  readonly #oldest: Gauge;
   readonly #heldLevel: Level;
   readonly #inFlight: Level;
-  readonly #blocked: Level;
-  readonly #queueSize: Level;
-  readonly #queueBytes: Level;
-  readonly #queueCapacity: Level;
   readonly #drops = new Map<string, Drops>();
   readonly #retryLine: RepeatedLine;
   #lastRetry: (Outcome & { kind: 'retry' }) | undefined;
   readonly #bugLine: RepeatedLine;
   #lastBug: unknown;
   #failing = false;
-  #closed = false;
 
   /** `exporter` is the id in the configuration. */
   constructor(exporter: string, signal: Signal, context: Context) {
@@ -79,20 +67,9 @@ export class Books implements QueueObserver {
       own,
     );
     this.#retries = meter.counter('exporter_retries', 'Attempts that will be repeated.', labels);
-    this.#sendSize = meter.histogram(
-      'exporter_queue_batch_send_size',
-      'Items per request.',
-      SIZE_BOUNDS,
-      labels,
-    );
     this.#failingSince = meter.gauge(
       'exporter_failing_since_seconds',
       'Unix time since which every attempt failed; 0 when the last one succeeded.',
-      labels,
-    );
-    this.#oldest = meter.gauge(
-      'exporter_queue_oldest_timestamp_seconds',
-      'Unix time at which the oldest batch in the queue was received; 0 when empty.',
       labels,
     );
     this.#heldLevel = level(
@@ -100,35 +77,20 @@ export class Books implements QueueObserver {
       'Items accepted and neither delivered nor dropped yet.',
     );
     this.#inFlight = level('exporter_in_flight_requests', 'Requests under way.');
-    this.#blocked = level(
-      'exporter_blocked_callers',
-      'Callers waiting for room in the sending queue.',
-    );
-    this.#queueSize = level(
-      'exporter_queue_size',
-      'Size of the sending queue, in the unit of its sizer.',
-    );
-    this.#queueBytes = level('exporter_queue_bytes', 'Bytes held by the sending queue.');
-    this.#queueCapacity = level(
-      'exporter_queue_capacity',
-      'Capacity of the sending queue, in the unit of its sizer.',
-    );
     this.#failingSince.set(0);
     this.#bugLine = new RepeatedLine(context.clock, (times) => this.#logBug(times));
     this.#retryLine = new RepeatedLine(context.clock, (times) => this.#logRetry(times));
   }
 
+  /** This side takes the batch over. */
   entered(batch: Batch): void {
     this.#accepted.add(batch.items);
     this.#hold(batch.items);
   }
 
+  /** The batch stays with its sender. */
   refused(batch: Batch): void {
     this.#enqueueFailed.add(batch.items);
-  }
-
-  blocked(change: number): void {
-    this.#blocked.add(change);
   }
 
   /** The batch of a request has its last outcome; only `unsent` ones do not come here. */
@@ -182,23 +144,8 @@ export class Books implements QueueObserver {
     this.#bugLine.add(0);
   }
 
-  /** A request is on its way. */
-  shipped(batch: Batch): void {
-    this.#sendSize.record(batch.items);
-  }
-
-  /** Takes over what the queue says of itself. */
-  observe(queue: Queue): void {
-    if (this.#closed) return;
-    this.#queueSize.set(queue.size);
-    this.#queueBytes.set(queue.bytes);
-    this.#queueCapacity.set(queue.capacity);
-    this.#oldest.set(queue.oldestReceivedAt / 1000);
-  }
-
   /** The end: what is held and not `kept` elsewhere is lost, and said so. */
   close(kept: number): void {
-    this.#closed = true;
     const lost = this.held - kept;
     for (const drops of this.#drops.values()) drops.line.flush();
     this.#retryLine.flush();
@@ -215,8 +162,6 @@ export class Books implements QueueObserver {
       });
     }
     this.#attempted(true);
-    this.#oldest.set(0);
-    for (const level of [this.#queueSize, this.#queueBytes, this.#queueCapacity]) level.set(0);
   }
 
   #hold(change: number): void {
@@ -265,24 +210,4 @@ interface Drops {
   readonly counter: Counter;
   readonly line: RepeatedLine;
   message: string;
-}
-
-/** A gauge to which others of the same name add their share: two generations during a reload. */
-class Level {
-  readonly #gauge: Gauge;
-  #value = 0;
-
-  constructor(gauge: Gauge) {
-    this.#gauge = gauge;
-    gauge.add(0);
-  }
-
-  add(change: number): void {
-    this.#value += change;
-    this.#gauge.add(change);
-  }
-
-  set(value: number): void {
-    if (value !== this.#value) this.add(value - this.#value);
-  }
 }

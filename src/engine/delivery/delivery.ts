@@ -8,6 +8,7 @@ import { attempts, bug } from './attempts.ts';
 import { Batcher } from './batcher.ts';
 import { Books } from './books.ts';
 import type { Delivery, DeliveryOptions } from './contract.ts';
+import { observerOf, QueueGauges } from './queue-gauges.ts';
 import { type Shipment, settleShipment, shipmentOf } from './shipment.ts';
 import { type Send, UNSENT } from './timeout.ts';
 
@@ -22,6 +23,7 @@ export class QueuedDelivery implements Delivery {
   readonly waits: boolean;
   readonly #config: DeliveryConfig;
   readonly #books: Books;
+  readonly #gauges: QueueGauges;
   readonly #queue: Queue;
   readonly #batcher: Batcher | undefined;
   readonly #send: Send;
@@ -40,15 +42,17 @@ export class QueuedDelivery implements Delivery {
     const books = new Books(exporterId, signal, context);
     this.#config = config;
     this.#books = books;
+    this.#gauges = new QueueGauges(exporterId, signal, context.meter);
     this.waits = config.queue.blockOnOverflow;
+    const observer = observerOf(books, this.#gauges);
     const metadataKeys = batch?.metadataKeys ?? [];
     const bounds = { config: config.queue, maxBytes, metadataKeys };
-    this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer: books });
+    this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer });
     const ship = (shipment: Shipment) => this.#ship(shipment);
     const { split } = options;
     if (batch !== undefined) this.#batcher = new Batcher({ config: batch, split, clock, ship });
     this.#send = attempts(config, options, { books, stopping: this.#stopping.signal });
-    books.observe(this.#queue);
+    this.#gauges.observe(this.#queue);
   }
 
   consume(batch: Batch): Promise<Outcome> {
@@ -78,7 +82,7 @@ export class QueuedDelivery implements Delivery {
   #offer(batch: Batch, wait: boolean): Promise<Outcome> {
     if (this.#batcher !== undefined && this.#queue.refusal(batch) !== undefined) this.#hurry();
     const answer = this.#queue.offer(batch, wait);
-    this.#books.observe(this.#queue);
+    this.#gauges.observe(this.#queue);
     return answer;
   }
 
@@ -118,7 +122,7 @@ export class QueuedDelivery implements Delivery {
   }
 
   async #deliver(shipment: Shipment): Promise<void> {
-    this.#books.shipped(shipment.batch);
+    this.#gauges.shipped(shipment.batch);
     const outcome = await this.#send(shipment.batch, this.#deadline.signal);
     this.#underWay -= 1;
     this.#settle(shipment, outcome);
@@ -132,7 +136,7 @@ export class QueuedDelivery implements Delivery {
     const unsent = outcome.kind === 'retry' && this.#deadline.signal.aborted;
     if (!unsent) this.#books.settled(shipment.batch, outcome);
     settleShipment(shipment, unsent ? UNSENT : outcome, unsent);
-    this.#books.observe(this.#queue);
+    this.#gauges.observe(this.#queue);
   }
 
   async #drain(): Promise<void> {
@@ -141,5 +145,6 @@ export class QueuedDelivery implements Delivery {
     await this.#loop;
     await emptied;
     this.#books.close(this.#queue.items);
+    this.#gauges.close();
   }
 }

@@ -1,7 +1,9 @@
 /** How fast a queue empties: an exponentially weighted mean over about ten seconds. */
 const TIME_CONSTANT_S = 10;
 const MIN_WAIT_MS = 1000;
-const MAX_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 10_000;
+/** While nothing has left yet, nobody knows. */
+const UNKNOWN_WAIT_MS = 5000;
 
 /** Fed with what leaves a queue, in the queue's unit. Time is given by the caller, in ms. */
 export class DrainRate {
@@ -20,12 +22,12 @@ export class DrainRate {
 
   /**
    * Milliseconds until about `units` have left, spread by a fifth either way so that clients do
-   * not all come back at once; between one second and half a minute.
+   * not all come back at once; about one to ten seconds.
    */
   waitFor(units: number, now: number): number {
     this.#fold(now);
     const current = Math.max(this.#perSecond, this.#left);
-    const wait = current > 0 ? (units / current) * 1000 : MAX_WAIT_MS;
+    const wait = current > 0 ? (units / current) * 1000 : UNKNOWN_WAIT_MS;
     const bounded = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, wait));
     return Math.round(bounded * (0.8 + 0.4 * Math.random()));
   }

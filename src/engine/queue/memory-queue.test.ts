@@ -62,7 +62,8 @@ test('a refusal says when to come back, from the rate at which the queue drains'
     return refusal?.kind === 'retry' ? (refusal.afterMs ?? 0) : 0;
   };
   await queue.offer(batch({ items: 500 }));
-  assert.ok(hint() >= 24_000 && hint() <= 36_000, 'nothing drained yet');
+  assert.ok(hint() >= 4000 && hint() <= 6000, 'nothing drained yet');
+  await take(queue);
   for (let second = 0; second < 60; second++) {
     await queue.offer(batch({ items: 100 }));
     const lease = await take(queue);
@@ -70,7 +71,7 @@ test('a refusal says when to come back, from the rate at which the queue drains'
     lease.settle(ACCEPTED);
   }
   const after = hint();
-  assert.ok(after >= 1000 && after <= 10_000, `at about 100 items a second: ${after}ms`);
+  assert.ok(after >= 4000 && after <= 6500, `500 items at about 100 a second: ${after}ms`);
 });
 
 test('a batch larger than the whole queue is refused for good', async () => {
