@@ -4,8 +4,8 @@ const SATURATED = 0.85;
 const AT_EASE = 0.7;
 /** A peer must be this much less busy to be worth the crossing. */
 const MARGIN = 0.15;
-const DOWN = 0.1;
-const UP = 0.25;
+const DOWN = 0.06;
+const UP = 0.1;
 
 /**
  * The share of its requests that a shard hands over, 0 to 1. It grows while the shard is
