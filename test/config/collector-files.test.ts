@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import { inspectConfig } from '../../src/engine/config/load.ts';
 import { describeMistake } from '../../src/engine/config/mistakes.ts';
+import { fileSchema } from '../../src/engine/config/schema/file-schema.ts';
 import { registry } from '../../src/registry.ts';
 
 /** Files as operators of the OpenTelemetry Collector have them. All of them must load as they are. */
@@ -156,3 +159,16 @@ for (const [name, text] of Object.entries(FILES)) {
     assert.deepEqual(structuredClone(config), config);
   });
 }
+
+test('the JSON Schema accepts what loads: files of the Collector and those in pipelines/', async () => {
+  const document = (await fileSchema(registry)) as Parameters<typeof z.fromJSONSchema>[0];
+  const schema = z.fromJSONSchema(document);
+  const pipelines = new URL('../../pipelines/', import.meta.url);
+  const ours = globSync('*.yaml', { cwd: pipelines });
+  const texts = ours.map((file) => readFileSync(new URL(file, pipelines), 'utf8'));
+  for (const text of [...texts, ...Object.values(FILES)]) {
+    assert.deepEqual(schema.safeParse(parse(text)).error?.issues, undefined);
+  }
+  const bad = parse('{exporters: {debug: {verbosty: 1}}, service: {pipelines: {}}}') as unknown;
+  assert.equal(schema.safeParse(bad).success, false);
+});

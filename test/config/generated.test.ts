@@ -23,9 +23,9 @@ for (const [file, words] of [
   });
 }
 
-test('every setting is explained', async () => {
+test('every setting is explained, those of an entry of a list by what the list is', async () => {
   const page = await printed(['schema', '--reference']);
-  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const rows = page.split('\n').filter((line) => line.startsWith('| `') && !line.includes('[].'));
   const unexplained = rows.filter((row) => /\| +\|$/.test(row) && !/\| section \|/.test(row));
   assert.deepEqual(unexplained, []);
 });

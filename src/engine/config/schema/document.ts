@@ -10,6 +10,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly type?: string | readonly string[];
   readonly format?: string;
+  readonly pattern?: string;
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly default?: unknown;
@@ -107,7 +108,8 @@ export function entrySchemas(
     if (typeof key === 'number') {
       return typeof schema.items === 'object' ? alternatives(schema.items, root) : [];
     }
-    const property = schema.properties?.[String(key)];
+    const { properties = {} } = schema;
+    const property = Object.hasOwn(properties, key) ? properties[String(key)] : undefined;
     if (property !== undefined) return alternatives(property, root);
     const { additionalProperties } = schema;
     return typeof additionalProperties === 'object' ? alternatives(additionalProperties, root) : [];

@@ -14,6 +14,12 @@ const DESCRIPTIONS: Readonly<Record<Kind, string>> = {
   extensions: 'What runs beside the pipelines, by type and name.',
 };
 
+const EXPANSION: JsonSchema = {
+  description: 'A value from elsewhere.',
+  type: 'string',
+  pattern: '\\$\\{[^]*\\}',
+};
+
 /** Every definition of a registry, by kind, in the order of the registry. */
 export async function allDefinitions(
   registry: Registry,
@@ -42,7 +48,9 @@ export async function fileSchema(registry: Registry): Promise<JsonSchema> {
     const patternProperties: Record<string, JsonSchema> = {};
     for (const definition of definitions[kind]) {
       const name = `${kind}.${definition.type}`;
-      Object.assign($defs, named(name, definitionDocument(definition)));
+      for (const [part, schema] of named(name, definitionDocument(definition))) {
+        $defs[part] = allowExpansions(schema);
+      }
       const types = [definition.type, ...(definition.aliases ?? [])];
       patternProperties[`^(${types.join('|')})(/.+)?$`] = { $ref: `#/$defs/${name}` };
     }
@@ -53,7 +61,8 @@ export async function fileSchema(registry: Registry): Promise<JsonSchema> {
       additionalProperties: false,
     };
   }
-  properties['service'] = serviceDocument();
+  properties['service'] = allowExpansions(serviceDocument());
+  $defs['expansion'] = EXPANSION;
   return {
     $schema: DIALECT,
     title: 'Millrace configuration',
@@ -83,11 +92,46 @@ export function serviceDocument(): JsonSchema {
 }
 
 /** A schema under its name, and the parts that it refers to under theirs. */
-function named(name: string, document: JsonSchema): Readonly<Record<string, JsonSchema>> {
+function named(name: string, document: JsonSchema): readonly (readonly [string, JsonSchema])[] {
   const text = JSON.stringify(document)
     .replaceAll('"#/$defs/', `"#/$defs/${name}.`)
     .replaceAll('"$ref":"#"', `"$ref":"#/$defs/${name}"`);
   const { $defs = {}, ...own } = JSON.parse(text) as JsonSchema;
-  const parts = Object.entries($defs).map(([part, schema]) => [`${name}.${part}`, schema]);
-  return { [name]: own, ...Object.fromEntries(parts) };
+  const parts = Object.entries($defs);
+  return [[name, own], ...parts.map(([part, schema]) => [`${name}.${part}`, schema] as const)];
+}
+
+/** Durations as they are written here; the standard's own format of that name is another. */
+const DURATION = '^[+-]?(0|((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|ms|s|m|h))+)$|\\$\\{';
+
+/**
+ * The same where numbers, switches and choices may also come out of an expansion, and without
+ * formats, which an expansion does not have.
+ */
+function allowExpansions(schema: JsonSchema): JsonSchema {
+  const each = (of: Readonly<Record<string, JsonSchema>> | undefined) =>
+    of && Object.fromEntries(Object.entries(of).map(([key, one]) => [key, allowExpansions(one)]));
+  const inside = (of: boolean | JsonSchema | undefined): boolean | JsonSchema | undefined =>
+    typeof of === 'object' ? allowExpansions(of) : of;
+  const { format, ...own } = schema;
+  const changed = {
+    ...own,
+    ...(format === 'duration' ? { pattern: DURATION } : {}),
+    properties: each(schema.properties),
+    patternProperties: each(schema.patternProperties),
+    additionalProperties: inside(schema.additionalProperties),
+    items: inside(schema.items),
+    anyOf: schema.anyOf?.map(allowExpansions),
+    oneOf: schema.oneOf?.map(allowExpansions),
+  } as JsonSchema;
+  const isChoice = schema.enum !== undefined || schema.const !== undefined;
+  const isNumber =
+    typeof schema.type === 'string' && /^(integer|number|boolean)$/.test(schema.type);
+  if (!isChoice && !isNumber) return changed;
+  const { description, default: standard, ...rest } = changed;
+  return {
+    description,
+    default: standard,
+    anyOf: [rest, { $ref: '#/$defs/expansion' }],
+  } as JsonSchema;
 }

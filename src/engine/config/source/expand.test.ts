@@ -158,6 +158,16 @@ test('what an expansion cannot mean is said with its place', () => {
   check('${PASSWORD}', { PASSWORD: 'pa$WORD' }, []);
 });
 
+test('a file that holds a number is text where text is wanted', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-expand-'));
+  writeFileSync(join(directory, 'pin'), '0123\n');
+  const { tree, findings } = read('field: ${file:pin}', {}, directory);
+  assert.ok(tree);
+  const check = (schema: z.ZodType): unknown =>
+    checkSection(z.strictObject({ field: schema }), { tree, path: [] }, findings).output?.field;
+  assert.deepEqual([check(z.string()), check(z.int())], ['0123', 83]);
+});
+
 test('places inside an included file are those of that file', () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-expand-'));
   writeFileSync(join(directory, 'part.yaml'), 'a: 1\nb:\n  c: x\n');

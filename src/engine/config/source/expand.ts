@@ -77,7 +77,7 @@ class Expander {
       return this.#expandText(text, around, path);
     }
     const expanded = { ...this.expand(tree, path, false), place };
-    if (retrieved.isFile) return expanded;
+    if (retrieved.isFile && tree.kind !== 'scalar') return expanded;
     const again = new Expander(this.#environment, new Findings());
     const original = again.#expandText(text, around, path);
     if (again.#findings.failed || original.kind !== 'scalar') return expanded;

@@ -67,7 +67,7 @@ export function findIn(tree: Tree, path: readonly PropertyKey[]): Tree | undefin
 export function valueAt(value: Plain, path: readonly PropertyKey[]): Plain {
   let at: Plain = value;
   for (const key of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
     at = (at as Record<PropertyKey, Plain>)[key];
   }
   return at;
