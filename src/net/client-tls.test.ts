@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -133,4 +134,21 @@ test('a section that contradicts itself is refused with its keys', () => {
     'max_version must not be below min_version 1.2',
   ]);
   assert.equal(problems({ cipher_suites: ['RC4'] })?.length, 1);
+});
+
+test('a handshake that is given up leaves no connection open', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).on('close', () => closed.resolve());
+    socket.resume();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const client = new HttpClient({ tls: new ClientTls(clientTlsSettings.parse({})) });
+  const endpoint = client.endpoint(`https://127.0.0.1:${port}/`, {});
+  const sent = client.post(endpoint, { chunks: [], byteLength: 0 }, AbortSignal.timeout(50));
+  await assert.rejects(sent, { name: 'TimeoutError' });
+  await closed.promise;
 });

@@ -5,7 +5,7 @@ import zlib from 'node:zlib';
 import fc from 'fast-check';
 
 import { crc32c } from './client/crc32c.ts';
-import { portableSnappy, snappyFrames } from './client/snappy.ts';
+import { portableSnappy, snappyFrames } from './codec/snappy-compress.ts';
 import { type Codec, compress, isAvailable } from './compress.ts';
 
 const snappyjs = createRequire(import.meta.url)('snappyjs') as {

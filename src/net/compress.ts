@@ -17,7 +17,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { snappyBlock, snappyFrames } from './client/snappy.ts';
+import { snappyBlock, snappyFrames } from './codec/snappy-compress.ts';
 
 /** Names of codecs. `snappy` is the block format; `deflate` and `zlib` both are zlib streams. */
 export type Codec =

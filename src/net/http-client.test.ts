@@ -151,6 +151,17 @@ test('a kept connection that dies on the next request is replaced once', async (
   assert.equal(response(await post(client, url)).status, 200);
 });
 
+test('a dead connection is replaced while others wait for the only place', async (t) => {
+  const url = await raw(t, (socket, count) => {
+    if (count === 2) socket.resetAndDestroy();
+    else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+  });
+  const client = clientFor(t, { maxConnsPerHost: 1 });
+  await post(client, url);
+  const replies = await Promise.all([post(client, url), post(client, url), post(client, url)]);
+  for (const reply of replies) assert.equal(response(reply).status, 200);
+});
+
 test('a refused connection is a retry', async (t) => {
   const server = net.createServer();
   const port = await listen(t, server);

@@ -131,6 +131,8 @@ export class GrpcSession {
 
   async #establish(): Promise<http2.ClientHttp2Session> {
     const socket = await dial(this.#target, undefined, this.#closing.signal);
+    if (this.#closing.signal.aborted) socket.destroy();
+    this.#closing.signal.throwIfAborted();
     const session = http2.connect(this.#authority, {
       createConnection: () => socket,
       maxSessionMemory: SESSION_MEMORY_MB,

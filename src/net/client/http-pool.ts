@@ -47,14 +47,17 @@ export class HttpPool {
    */
   async take(signal: AbortSignal, fresh: boolean): Promise<HttpConnection> {
     for (;;) {
+      // A turn that came too late is somebody else's.
+      if (signal.aborted) this.#next();
       signal.throwIfAborted();
       this.#dialling.signal.throwIfAborted();
       const kept = fresh ? undefined : this.#takeIdle();
       if (kept !== undefined) return kept;
       const limit = this.#limits.maxConnections;
       if (limit === 0 || this.#live.size + this.#opening < limit) return this.#open(signal);
-      if (fresh) this.#takeIdle()?.close();
-      else await this.#turn(signal);
+      const replaced = fresh ? this.#takeIdle() : undefined;
+      if (replaced === undefined) await this.#turn(signal);
+      else replaced.close();
     }
   }
 
@@ -98,9 +101,11 @@ export class HttpPool {
       });
       this.#live.add(connection);
       return connection;
+    } catch (error) {
+      this.#next();
+      throw error;
     } finally {
       this.#opening--;
-      this.#next();
     }
   }
 

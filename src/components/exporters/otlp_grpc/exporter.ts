@@ -4,6 +4,7 @@ import type { Context, Logger } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { decodePartialSuccess } from '../../../formats/otlp/reply.ts';
 import { decodeStatus } from '../../../formats/otlp/reply-status.ts';
+import { InFlight } from '../../../net/client/in-flight.ts';
 import { refusalOf } from '../../../net/client/refusal.ts';
 import { ClientTls } from '../../../net/client-tls.ts';
 import { type Codec, compress } from '../../../net/compress.ts';
@@ -31,6 +32,7 @@ export class OtlpGrpcExporter implements Exporter {
   readonly #codec: Codec;
   readonly #tenantHeader: string | undefined;
   readonly #log: Logger;
+  readonly #inFlight = new InFlight();
 
   constructor(config: Config, context: Context) {
     this.#log = context.log;
@@ -39,19 +41,24 @@ export class OtlpGrpcExporter implements Exporter {
     this.#client = createClient(config, context.version);
   }
 
-  async send(batch: Batch, signal: AbortSignal): Promise<Outcome> {
+  send(batch: Batch, signal: AbortSignal): Promise<Outcome> {
+    if (!this.#inFlight.stopped) return this.#inFlight.run(() => this.#attempt(batch, signal));
+    return Promise.resolve({ kind: 'retry', reason: 'stopping', message: 'the exporter stops' });
+  }
+
+  /** Lets requests under way finish until `deadline`; what is left then ends as `retry`. */
+  async stop(deadline?: AbortSignal): Promise<void> {
+    await this.#inFlight.stop(deadline);
+    this.#client.close();
+  }
+
+  async #attempt(batch: Batch, signal: AbortSignal): Promise<Outcome> {
     const refusal = refusalOf(batch);
     if (refusal !== undefined) return refusal;
     const request = await this.#request(batch);
     if ('kind' in request) return request;
     const reply = await this.#client.call(request, signal);
     return 'kind' in reply ? reply : this.#read(batch, reply);
-  }
-
-  /** Requests under way end as `retry`. */
-  stop(): Promise<void> {
-    this.#client.close();
-    return Promise.resolve();
   }
 
   async #request(batch: Batch): Promise<GrpcRequest | Outcome> {

@@ -5,6 +5,7 @@ import type { Outcome } from '../../../contract/outcome.ts';
 import { encodeJson } from '../../../formats/otlp/json/encode.ts';
 import { decodePartialSuccess, type ReplyFormat } from '../../../formats/otlp/reply.ts';
 import { decodeStatus } from '../../../formats/otlp/reply-status.ts';
+import { InFlight } from '../../../net/client/in-flight.ts';
 import { refusalOf } from '../../../net/client/refusal.ts';
 import { ClientTls } from '../../../net/client-tls.ts';
 import { type Codec, compress } from '../../../net/compress.ts';
@@ -31,6 +32,7 @@ export class OtlpHttpExporter implements Exporter {
   readonly #tenantHeader: string | undefined;
   readonly #context: Context;
   readonly #log: Logger;
+  readonly #inFlight = new InFlight();
 
   constructor(config: Config, context: Context) {
     this.#context = context;
@@ -52,7 +54,18 @@ export class OtlpHttpExporter implements Exporter {
     this.#endpoints = this.#prepare(config, context.version);
   }
 
-  async send(batch: Batch, signal: AbortSignal): Promise<Outcome> {
+  send(batch: Batch, signal: AbortSignal): Promise<Outcome> {
+    if (!this.#inFlight.stopped) return this.#inFlight.run(() => this.#attempt(batch, signal));
+    return Promise.resolve({ kind: 'retry', reason: 'stopping', message: 'the exporter stops' });
+  }
+
+  /** Lets requests under way finish until `deadline`; what is left then ends as `retry`. */
+  async stop(deadline?: AbortSignal): Promise<void> {
+    await this.#inFlight.stop(deadline);
+    this.#client.close();
+  }
+
+  async #attempt(batch: Batch, signal: AbortSignal): Promise<Outcome> {
     const endpoint = this.#endpoints[batch.signal];
     if (endpoint === undefined) {
       const message = `no endpoint for ${batch.signal}; set endpoint or ${batch.signal}_endpoint`;
@@ -64,12 +77,6 @@ export class OtlpHttpExporter implements Exporter {
     if ('kind' in request) return request;
     const reply = await this.#client.post(endpoint, request, signal);
     return 'kind' in reply ? reply : this.#read(batch, reply);
-  }
-
-  /** Requests under way end as `retry`. */
-  stop(): Promise<void> {
-    this.#client.close();
-    return Promise.resolve();
   }
 
   #prepare(config: Config, version: string): Record<Signal, HttpEndpoint | undefined> {

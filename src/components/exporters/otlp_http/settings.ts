@@ -8,7 +8,7 @@ import {
   refuseTwoTenants,
   tenantHeader,
   unsupported,
-} from '../../../net/client-settings.ts';
+} from '../../../net/client/settings.ts';
 import { clientTlsSettings } from '../../../net/client-tls.ts';
 import type { Codec } from '../../../net/compress.ts';
 import { headerProblem } from '../../../net/http-client.ts';

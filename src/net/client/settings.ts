@@ -1,7 +1,7 @@
 /** Settings that every exporter over HTTP or gRPC has, written once. */
 import { z } from 'zod';
-import { headers } from '../contract/settings.ts';
-import { type Codec, isAvailable, levelsOf } from './compress.ts';
+import { headers } from '../../contract/settings.ts';
+import { type Codec, isAvailable, levelsOf } from '../compress.ts';
 
 /** A key this build refuses rather than ignores: without it data would go out differently. */
 export function unsupported(advice: string) {

@@ -1,6 +1,6 @@
 /** Snappy as senders need it, block and framed: native where installed, snappyjs elsewhere. */
 import { createRequire } from 'node:module';
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../client/crc32c.ts';
 
 const load = createRequire(import.meta.url);
 
