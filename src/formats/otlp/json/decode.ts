@@ -43,9 +43,8 @@ class JsonDecoder {
   decode(request: Keys): Bytes {
     const scanner = this.#scanner;
     if (!isUtf8(scanner.bytes)) scanner.fail('the body is not valid UTF-8', 0);
-    if (scanner.bytes.readUIntBE(0, Math.min(3, scanner.bytes.length)) === 0xefbbbf) {
-      scanner.position = 3;
-    }
+    const [first, second, third] = scanner.bytes;
+    if (first === 0xef && second === 0xbb && third === 0xbf) scanner.position = 3;
     this.#fields(request);
     if (scanner.peek() !== 0 || scanner.position < scanner.bytes.length) {
       scanner.fail('expected nothing behind the request');
