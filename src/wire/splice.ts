@@ -83,8 +83,9 @@ export class Splice {
 
   remove(start: number, end: number): void {
     const last = this.#starts.length - 1;
+    const isNext = this.#inserts[last] === EMPTY && this.#position === start;
     // fast path: neighbours that go together are one edit
-    if (this.#inserts[last] === EMPTY && this.#ends[last] === start && this.#position === start) {
+    if (isNext && this.#ends[last] === start && end >= start && end <= this.#bytes.length) {
       this.#ends[last] = end;
       this.#position = end;
       this.#growth -= end - start;
