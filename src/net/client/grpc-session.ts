@@ -47,6 +47,8 @@ export class GrpcSession {
   readonly #authority: string;
   readonly #keepalive: Keepalive | undefined;
   readonly #sessions = new Set<http2.ClientHttp2Session>();
+  /** Sessions with a probe under way: servers punish those who ping often. */
+  readonly #probed = new WeakSet<http2.ClientHttp2Session>();
   readonly #closing = new AbortController();
   #ready: http2.ClientHttp2Session | undefined;
   #connecting: Promise<http2.ClientHttp2Session> | undefined;
@@ -96,8 +98,10 @@ export class GrpcSession {
 
   /** Finds out whether a session whose call was given up still answers; ends it when not. */
   probe(session: http2.ClientHttp2Session): void {
-    if (session.closed || session.destroyed) return;
-    ping(session, this.#keepalive?.timeoutMs ?? PROBE_TIMEOUT_MS);
+    if (session.closed || session.destroyed || this.#probed.has(session)) return;
+    this.#probed.add(session);
+    const timeoutMs = this.#keepalive?.timeoutMs ?? PROBE_TIMEOUT_MS;
+    ping(session, timeoutMs, () => this.#probed.delete(session));
   }
 
   /** Lets calls under way finish, refuses new ones. */
@@ -187,11 +191,14 @@ function keepAlive(
   session.once('close', () => clearInterval(timer));
 }
 
-function ping(session: http2.ClientHttp2Session, timeoutMs: number): void {
+function ping(session: http2.ClientHttp2Session, timeoutMs: number, answered = () => {}): void {
   const timer = setTimeout(() => {
     session.destroy(new Error(`the peer answered no ping for ${timeoutMs / 1000}s`));
   }, timeoutMs).unref();
-  const sent = session.ping(() => clearTimeout(timer));
+  const sent = session.ping(() => {
+    clearTimeout(timer);
+    answered();
+  });
   if (!sent) clearTimeout(timer);
 }
 
