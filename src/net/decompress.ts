@@ -3,6 +3,7 @@ import type { Bytes } from '../contract/batch.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { CorruptError } from './codec/corrupt.ts';
 import { decodeLz4 } from './codec/lz4.ts';
+import { joined, ownBytes } from './codec/own-bytes.ts';
 import { decodeSnappy, decodeSnappyFramed, isSnappyFramed } from './codec/snappy.ts';
 import { zstdFrames } from './codec/zstd.ts';
 import { allocateOwn, BodyBuffer } from './http1/body.ts';
@@ -39,8 +40,6 @@ const ZSTD_WINDOW_LOG = 26;
 const STREAM_CHUNK = 256 * 1024;
 /** Room behind the content, so that the decoder sees its end without another chunk. */
 const SLACK = 64;
-/** Larger outputs keep their buffer, with its slack; smaller ones are copied out of it. */
-const MIN_OWN_BUFFER = 32 * 1024;
 
 /** A refusal on the way out of a decoder. */
 class Refused extends Error {
@@ -75,10 +74,7 @@ export function decompress(
       case 'none':
         return body.length > guard.maxBytes ? tooLarge(guard.maxBytes) : body;
       case 'gzip':
-        return inflate(body, guard, gzipHint(body), [
-          zlib.gunzipSync,
-          () => zlib.createGunzip(STREAM),
-        ]);
+        return inflate(body, guard, gzipHint(body), GZIP);
       case 'zlib':
       case 'deflate':
         return inflate(body, guard, -1, isZlib(body) ? ZLIB : RAW_DEFLATE);
@@ -113,10 +109,19 @@ export function tooLarge(maxBytes: number): Outcome {
   return { kind: 'rejected', reason: 'too_large', message, fault: 'too_large' };
 }
 
-const STREAM = { chunkSize: STREAM_CHUNK, rejectGarbageAfterEnd: true };
-const ZLIB: readonly [InflateSync, Inflater] = [zlib.inflateSync, () => zlib.createInflate(STREAM)];
+/** Node refuses junk behind one gzip member by itself, and takes further members only unless told. */
+const GZIP: readonly [InflateSync, Inflater] = [
+  zlib.gunzipSync,
+  () => zlib.createGunzip({ chunkSize: STREAM_CHUNK }),
+];
+const STRICT = { rejectGarbageAfterEnd: true } as zlib.ZlibOptions;
+const STREAM = { chunkSize: STREAM_CHUNK, ...STRICT };
+const ZLIB: readonly [InflateSync, Inflater] = [
+  (body, options) => zlib.inflateSync(body, { ...options, ...STRICT }),
+  () => zlib.createInflate(STREAM),
+];
 const RAW_DEFLATE: readonly [InflateSync, Inflater] = [
-  zlib.inflateRawSync,
+  (body, options) => zlib.inflateRawSync(body, { ...options, ...STRICT }),
   () => zlib.createInflateRaw(STREAM),
 ];
 const ZSTD_PARAMS = { params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } };
@@ -141,9 +146,8 @@ function inflate(
     const out = inflateSync(body, {
       chunkSize: capacity + SLACK,
       maxOutputLength: capacity,
-      rejectGarbageAfterEnd: true,
-    } as zlib.ZlibOptions);
-    return ownBytes(out);
+    });
+    return ownBytes(out, 2 * SLACK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
     if (capacity >= guard.maxBytes) return tooLarge(guard.maxBytes);
@@ -276,29 +280,4 @@ const MAX_DEFLATE_RATIO = 1032;
 function isZlib(body: Bytes): boolean {
   const first = body[0] ?? 0;
   return (first & 0x0f) === 8 && ((first << 8) | (body[1] ?? 0)) % 31 === 0;
-}
-
-/** In a buffer of its own, never one shared with others. */
-function ownBytes(out: Buffer): Bytes {
-  const { buffer, byteOffset, length } = out;
-  if (
-    length >= MIN_OWN_BUFFER &&
-    buffer instanceof ArrayBuffer &&
-    buffer.byteLength - length <= 2 * SLACK
-  ) {
-    return new Uint8Array(buffer, byteOffset, length);
-  }
-  const own = allocateOwn(length);
-  own.set(out);
-  return own;
-}
-
-function joined(parts: readonly Uint8Array[], total: number): Bytes {
-  const all = allocateOwn(total);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
