@@ -332,6 +332,13 @@ test('without a service there is nothing to run', async () => {
   ]);
 });
 
+test('a component under the wrong section is sent to the right one', async () => {
+  const found = await mistakesOf(GOOD.replace('service:', '  health_check:\nservice:'));
+  assert.deepEqual(found, [
+    'yaml:8:3 exporters.health_check: this build has no exporter of type "health_check"; it belongs under extensions',
+  ]);
+});
+
 test('a failed load throws one error with all of it', async () => {
   await assert.rejects(load(GOOD.replace('[otlp]', '[oltp]')), (error) => {
     assert.ok(error instanceof ConfigError);

@@ -18,7 +18,7 @@ export interface Config {
 }
 
 /** A sentence for the operator, with the place that it is about. */
-export interface Note {
+interface Note {
   readonly path: string;
   readonly message: string;
   readonly file?: string;

@@ -99,7 +99,7 @@ function referenced({ $ref }: JsonSchema, root: JsonSchema): JsonSchema | undefi
 }
 
 /** The schemas of the entry `key` of values that `schemas` describe. */
-export function entrySchemas(
+function entrySchemas(
   schemas: readonly JsonSchema[],
   key: PropertyKey,
   root: JsonSchema,
@@ -117,7 +117,7 @@ export function entrySchemas(
 }
 
 /** The schemas of the value at a path. */
-export function schemasAt(root: JsonSchema, path: readonly PropertyKey[]): readonly JsonSchema[] {
+function schemasAt(root: JsonSchema, path: readonly PropertyKey[]): readonly JsonSchema[] {
   let schemas = alternatives(root, root);
   for (const key of path) schemas = entrySchemas(schemas, key, root);
   return schemas;
@@ -142,7 +142,7 @@ export function keysAt(root: JsonSchema, path: readonly PropertyKey[]): readonly
 }
 
 /** What stands in the place of a secret. */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** A copy of the value with its secrets replaced, and with what no schema speaks about. */
 export function redact(value: Plain, root: JsonSchema): Plain {

@@ -23,7 +23,7 @@ export interface Mapping extends Written {
   readonly entries: ReadonlyMap<string, Tree>;
 }
 
-export interface Sequence extends Written {
+interface Sequence extends Written {
   readonly kind: 'sequence';
   readonly items: readonly Tree[];
 }
