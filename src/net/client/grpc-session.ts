@@ -195,11 +195,11 @@ function ping(session: http2.ClientHttp2Session, timeoutMs: number, answered = (
   const timer = setTimeout(() => {
     session.destroy(new Error(`the peer answered no ping for ${timeoutMs / 1000}s`));
   }, timeoutMs).unref();
-  const sent = session.ping(() => {
+  const settle = () => {
     clearTimeout(timer);
     answered();
-  });
-  if (!sent) clearTimeout(timer);
+  };
+  if (!session.ping(settle)) settle();
 }
 
 /** `promise`, or the reason of `signal` as soon as it aborts. */
