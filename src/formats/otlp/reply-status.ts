@@ -1,15 +1,15 @@
 import type { Bytes } from '../../contract/batch.ts';
+import { Writer } from '../../wire/writer.ts';
+import type { ReplyFormat } from './reply.ts';
 import {
-  bytesField,
+  clipMessage,
   findBytes,
   findInteger,
-  integerField,
-  join,
-  messageField,
+  isRecord,
+  MAX_REPLY_BYTES,
+  parseJsonReply,
   readFields,
-} from './reply-fields.ts';
-import type { ReplyFormat } from './reply.ts';
-import { clipMessage, isRecord, MAX_REPLY_BYTES, parseJsonReply } from './reply-text.ts';
+} from './reply-reader.ts';
 
 /** Why a request failed, as `google.rpc.Status` says it. */
 export interface Status {
@@ -61,29 +61,25 @@ export function decodeStatus(format: ReplyFormat, bytes: Uint8Array): Status | u
 }
 
 function toProtobuf(status: Status): Bytes {
-  const parts = [
-    integerField(1, status.code),
-    bytesField(2, encodeText(clipMessage(status.message))),
-  ];
+  const writer = new Writer();
+  if (status.code !== 0) writer.uint(1, status.code);
+  if (status.message !== '') writer.string(2, clipMessage(status.message));
   if (status.retryAfterMs !== undefined) {
     const { seconds, nanos } = durationOf(status.retryAfterMs);
-    const delay = join([integerField(1, seconds), integerField(2, nanos)]);
-    parts.push(messageField(3, anyOf(RETRY_INFO, messageField(1, delay))));
+    writer.open(3).string(1, RETRY_INFO).open(2).open(1);
+    if (seconds > 0) writer.uint(1, seconds);
+    if (nanos > 0) writer.uint(2, nanos);
+    writer.close().close().close();
   }
   const violations = status.violations?.slice(0, MAX_VIOLATIONS) ?? [];
   if (violations.length > 0) {
-    const encoded = violations.map(({ field, description }) =>
-      messageField(
-        1,
-        join([
-          bytesField(1, encodeText(clipMessage(field))),
-          bytesField(2, encodeText(clipMessage(description))),
-        ]),
-      ),
-    );
-    parts.push(messageField(3, anyOf(BAD_REQUEST, join(encoded))));
+    writer.open(3).string(1, BAD_REQUEST).open(2);
+    for (const { field, description } of violations) {
+      writer.open(1).string(1, clipMessage(field)).string(2, clipMessage(description)).close();
+    }
+    writer.close().close();
   }
-  return join(parts);
+  return writer.finish();
 }
 
 function toJson(status: Status): Bytes {
@@ -195,10 +191,6 @@ function clampDelay(ms: number): number {
 function durationOf(ms: number): { readonly seconds: number; readonly nanos: number } {
   const nanos = Math.round(clampDelay(ms) * 1e6);
   return { seconds: Math.floor(nanos / 1e9), nanos: nanos % 1e9 };
-}
-
-function anyOf(typeUrl: string, value: Uint8Array): Uint8Array {
-  return join([bytesField(1, encodeText(typeUrl)), bytesField(2, value)]);
 }
 
 function textOf(value: unknown): string {

@@ -1,14 +1,14 @@
 import type { Bytes, Signal } from '../../contract/batch.ts';
+import { Writer } from '../../wire/writer.ts';
 import {
-  bytesField,
+  clipMessage,
   findBytes,
   findInteger,
-  integerField,
-  join,
-  messageField,
+  isRecord,
+  MAX_REPLY_BYTES,
+  parseJsonReply,
   readFields,
-} from './reply-fields.ts';
-import { clipMessage, isRecord, MAX_REPLY_BYTES, parseJsonReply } from './reply-text.ts';
+} from './reply-reader.ts';
 
 /** How a reply is encoded; the same as its request. */
 export type ReplyFormat = 'protobuf' | 'json';
@@ -49,9 +49,12 @@ export function encodePartialSuccess(
     if (text !== '') partialSuccess['errorMessage'] = text;
     return encodeText(JSON.stringify(isFullSuccess ? {} : { partialSuccess }));
   }
-  if (isFullSuccess) return new Uint8Array(0);
-  const partial = join([integerField(1, rejected), bytesField(2, encodeText(text))]);
-  return messageField(1, partial);
+  const writer = new Writer();
+  if (isFullSuccess) return writer.finish();
+  writer.open(1);
+  if (rejected > 0) writer.uint(1, rejected);
+  if (text !== '') writer.string(2, text);
+  return writer.close().finish();
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Batch } from '../../../contract/batch.ts';
 import type { Exporter } from '../../../contract/component.ts';
 import type { Clock } from '../../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../../contract/outcome.ts';
-import { describeBatch } from '../../../formats/otlp/text.ts';
+import { describeBatch } from '../../../formats/otlp/text/describe-batch.ts';
 import { type Output, standardOutput } from './output.ts';
 import type { Config } from './settings.ts';
 

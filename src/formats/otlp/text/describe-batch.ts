@@ -1,6 +1,6 @@
-import type { Batch, Signal } from '../../contract/batch.ts';
-import { encodeJson } from './json/encode.ts';
-import { findEnumName } from './json/keys.ts';
+import type { Batch, Signal } from '../../../contract/batch.ts';
+import { encodeJson } from '../json/encode.ts';
+import { findEnumName } from '../json/keys.ts';
 
 /** How much is said about a batch: one line, a line per item, or every field. */
 export type Verbosity = 'basic' | 'normal' | 'detailed';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Signal } from '../../contract/batch.ts';
-import { decodeJson } from './json/decode.ts';
-import { describeBatch, type Verbosity } from './text.ts';
+import type { Signal } from '../../../contract/batch.ts';
+import { decodeJson } from '../json/decode.ts';
+import { describeBatch, type Verbosity } from './describe-batch.ts';
 
 const TIME = '1766666666123456789';
 const METRICS = {
