@@ -4,6 +4,7 @@ import { sizeOfVarint, writeVarint } from './varint.ts';
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const EMPTY = new Uint8Array(0);
+const SHORT = 32;
 
 /** An array of `length` bytes with an `ArrayBuffer` of its own and whatever was in memory. */
 export function ownBytes(length: number): Bytes {
@@ -17,7 +18,12 @@ export function copyRange(
   source: Uint8Array,
   [start, end]: readonly [number, number],
 ): number {
-  target.set(source.subarray(start, end), offset);
+  // fast path: a call costs more than copying a few bytes one by one
+  if (end - start < SHORT) {
+    for (let at = start; at < end; at++) target[offset + at - start] = source[at]!;
+  } else {
+    target.set(source.subarray(start, end), offset);
+  }
   return offset + end - start;
 }
 
@@ -119,8 +125,7 @@ export class Splice {
       if (insert === undefined) {
         to = writeVarint(target, to, this.#varints[edit]!);
       } else if (insert.length > 0) {
-        target.set(insert, to);
-        to += insert.length;
+        to = copyRange(target, to, insert, [0, insert.length]);
       }
       from = this.#ends[edit]!;
     }

@@ -28,6 +28,7 @@ export class AttributeList {
   // Per attribute: undefined as it was, null deleted, or the whole new field, tag included.
   readonly #edits: (Uint8Array | null | undefined)[] = [];
   readonly #cursor = new FieldCursor();
+  #last = { key: NOTHING, value: NOTHING, number: 0, field: NOTHING };
 
   /** How many indexes there are, those of deleted attributes included. */
   get size(): number {
@@ -91,22 +92,25 @@ export class AttributeList {
     return value ?? NOTHING;
   }
 
-  /** Gives `key` that value: in the place of its first attribute, or behind all others. */
+  /**
+   * Gives `key` that value: in the place of its first attribute, or behind all others. Neither
+   * array may be written to afterwards.
+   */
   set(key: Uint8Array, value: Uint8Array): void {
     const first = this.find(key);
     if (first === -1) {
       this.#add(0, 0, 0);
-      this.#edit(this.#size - 1, fieldOf(this.#number, key, value));
+      this.#edit(this.#size - 1, this.#field(key, value));
       return;
     }
-    this.#edit(first, fieldOf(this.#number, key, value));
+    this.#edit(first, this.#field(key, value));
     for (let index = first + 1; index < this.#size; index++)
       if (this.#hasKey(index, key)) this.#edit(index, null);
   }
 
   /** Gives the attribute at `index` another value. */
   replaceAt(index: number, value: Uint8Array): void {
-    this.#edit(index, fieldOf(this.#number, this.keyAt(index), value));
+    this.#edit(index, this.#field(this.keyAt(index), value));
   }
 
   deleteAt(index: number): void {
@@ -160,8 +164,18 @@ export class AttributeList {
     this.#edits[index] = undefined;
   }
 
-  #edit(index: number, pair: Uint8Array | null): void {
-    this.#edits[index] = pair;
+  /** The same key and value as the last time, as constants of a configuration are, encode once. */
+  #field(key: Uint8Array, value: Uint8Array): Uint8Array {
+    const { key: lastKey, value: lastValue, number } = this.#last;
+    if (key !== lastKey || value !== lastValue || number !== this.#number) {
+      const field = fieldOf(this.#number, key, value);
+      this.#last = { key, value, number: this.#number, field };
+    }
+    return this.#last.field;
+  }
+
+  #edit(index: number, field: Uint8Array | null): void {
+    this.#edits[index] = field;
     this.#changed = true;
   }
 

@@ -62,6 +62,9 @@ class Split {
   readonly #around: { range: FieldRange; number: number }[] = [];
   #opened = 0;
   #current: Limits;
+  // Fields placed and not yet copied.
+  #runStart = 0;
+  #runEnd = 0;
   #items = 0;
   #hasContent = false;
 
@@ -115,8 +118,12 @@ class Split {
   /** Copies a field into the current part, or into a new one when it has no room. */
   #place({ tagStart, end }: FieldRange, items: number): void {
     if (this.#hasContent && !this.#hasRoom(end - tagStart, items)) this.#finishPart();
-    for (; this.#opened < this.#around.length; this.#opened++) this.#open(this.#opened);
-    this.#writer.raw(this.#bytes, tagStart, end);
+    if (this.#opened < this.#around.length || tagStart !== this.#runEnd) {
+      this.#copyRun();
+      for (; this.#opened < this.#around.length; this.#opened++) this.#open(this.#opened);
+      this.#runStart = tagStart;
+    }
+    this.#runEnd = end;
     this.#items += items;
     this.#hasContent = true;
   }
@@ -125,7 +132,8 @@ class Split {
     const { maxItems, maxBytes } = this.#current;
     if (maxItems > 0 && this.#items + items > maxItems) return false;
     if (maxBytes === 0) return true;
-    let needed = this.#writer.length + size + this.#opened * OPEN_BYTES;
+    const run = this.#runEnd - this.#runStart;
+    let needed = this.#writer.length + run + size + this.#opened * OPEN_BYTES;
     for (let depth = this.#opened; depth < this.#around.length; depth++)
       needed += this.#sizeOfEnvelope(depth);
     return needed <= maxBytes;
@@ -165,7 +173,14 @@ class Split {
     }
   }
 
+  /** Writes the fields that were placed one behind the other: neighbours are one copy. */
+  #copyRun(): void {
+    this.#writer.raw(this.#bytes, this.#runStart, this.#runEnd);
+    this.#runStart = this.#runEnd;
+  }
+
   #close(depth: number): void {
+    this.#copyRun();
     for (; this.#opened > depth; this.#opened--) this.#writer.close();
   }
 
