@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { FieldCursor } from '../../../wire/cursor.ts';
 import { Writer } from '../../../wire/writer.ts';
 import { type AnyValue, decodeValue } from '../any-value.ts';
@@ -10,6 +11,19 @@ export type PlainValue =
   | boolean
   | readonly PlainValue[]
   | { readonly [key: string]: PlainValue };
+
+/** A value in settings, of any type YAML has but null. */
+export const plainValue: z.ZodType<PlainValue> = z.union([
+  z.string(),
+  z.number(),
+  z.bigint(),
+  z.boolean(),
+  z.array(z.lazy(() => plainValue)),
+  z.record(
+    z.string(),
+    z.lazy(() => plainValue),
+  ),
+]);
 
 // message AnyValue { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
 //   double double_value = 4; ArrayValue array_value = 5; KeyValueList kvlist_value = 6; … } }

@@ -1,18 +1,6 @@
 import { z } from 'zod';
-import type { PlainValue } from './plain-value.ts';
+import { plainValue } from './plain-value.ts';
 import { findPatternMistake, Pattern } from './pattern.ts';
-
-const plainValue: z.ZodType<PlainValue> = z.union([
-  z.string(),
-  z.number(),
-  z.bigint(),
-  z.boolean(),
-  z.array(z.lazy(() => plainValue)),
-  z.record(
-    z.string(),
-    z.lazy(() => plainValue),
-  ),
-]);
 
 const action = z.strictObject({
   key: z.string().min(1).optional().describe('The attribute to act upon.'),
