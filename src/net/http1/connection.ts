@@ -1,3 +1,7 @@
+/**
+ * Over 300 lines because it is one state machine: its states and every way between them read
+ * better in one place. Parsing, chunks, bodies and answers have files of their own.
+ */
 import type { Socket } from 'node:net';
 import {
   type HttpHandler,
