@@ -1,4 +1,4 @@
-import type { Signal } from '../../../contract/batch.ts';
+import type { Bytes, Signal } from '../../../contract/batch.ts';
 import { Pattern } from '../../../formats/otlp/actions/pattern.ts';
 import { encodePlain, type PlainValue, textOf } from '../../../formats/otlp/actions/plain-value.ts';
 import { decodeValue } from '../../../formats/otlp/any-value.ts';
@@ -41,6 +41,7 @@ export class Matcher {
   readonly #resource = new AttributeList();
   readonly #cursor = new FieldCursor();
   readonly #inner = new FieldCursor();
+  #chunk = Buffer.alloc(0);
   // Of the resource and the scope that were asked last.
   #resourceStart = -1;
   #resourceMatches = false;
@@ -59,8 +60,9 @@ export class Matcher {
     this.#recordTests = this.#recordTestsOf(config, text);
   }
 
-  /** Forgets the resource and scope of the request before; to be called for every chunk. */
-  begin(): void {
+  /** Forgets the request before; to be called for every chunk. */
+  begin(chunk: Bytes): void {
+    this.#chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     this.#resourceStart = -1;
     this.#scopeStart = -1;
   }
@@ -158,9 +160,7 @@ export class Matcher {
 
   #text(bytes: Uint8Array, around: Pick<FieldRange, 'start' | 'end'>, number: number): string {
     const field = this.#find(bytes, around, number);
-    if (field === undefined) return '';
-    const { start, end } = field;
-    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+    return field === undefined ? '' : this.#chunk.toString('utf8', field.start, field.end);
   }
 
   #number(walk: RequestWalk, number: number): number {

@@ -32,8 +32,8 @@ export function createTransform(config: Config): Transform {
     if (edit === undefined) return batch;
     actions.begin(origin);
     const chunks = batch.chunks.map((chunk) => {
-      include?.begin();
-      exclude?.begin();
+      include?.begin(chunk);
+      exclude?.begin(chunk);
       return editItemAttributes(signal, chunk, edit);
     });
     const changed = chunks.some((chunk, index) => chunk !== batch.chunks[index]);

@@ -133,10 +133,14 @@ function each(
       if (pattern === undefined) return;
       for (let at = 0; at < attributes.size; at++) {
         if (at === index || !attributes.has(at)) continue;
-        if (pattern.test(Buffer.from(attributes.keyAt(at)).toString())) act(attributes, at);
+        if (pattern.test(keyText(attributes.keyAt(at)))) act(attributes, at);
       }
     },
   };
+}
+
+function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString();
 }
 
 /** The attribute at `index`, and others of its key. */
