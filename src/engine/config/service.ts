@@ -62,7 +62,7 @@ const admissionSchema = z.strictObject({
     .max(1)
     .optional()
     .describe(
-      'Share of `max_bytes` that one tenant may hold; 0.5 with tenancy.headers, 1 without, when not set.',
+      'Share of `max_bytes`, and of every sending queue, that one tenant may hold; 0.5 with tenancy.headers, 1 without, when not set.',
     ),
 });
 

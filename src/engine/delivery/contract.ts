@@ -25,5 +25,7 @@ export interface DeliveryOptions {
   readonly ledger: Ledger;
   /** Bytes its memory queue may hold. */
   readonly maxBytes: number;
+  /** Share of its queue that one tenant may hold, 0 to 1; 1 when absent. */
+  readonly tenantShare?: number;
   readonly split: Splitter;
 }

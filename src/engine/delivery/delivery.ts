@@ -36,7 +36,7 @@ export class QueuedDelivery implements Delivery {
   #stopped: Promise<void> | undefined;
 
   constructor(config: DeliveryConfig, options: DeliveryOptions) {
-    const { exporterId, signal, context, ledger, maxBytes } = options;
+    const { exporterId, signal, context, ledger, maxBytes, tenantShare = 1 } = options;
     const { clock } = context;
     const { batch } = config.queue;
     const books = new Books(exporterId, signal, context);
@@ -46,7 +46,7 @@ export class QueuedDelivery implements Delivery {
     this.waits = config.queue.blockOnOverflow;
     const observer = observerOf(books, this.#gauges);
     const metadataKeys = batch?.metadataKeys ?? [];
-    const bounds = { config: config.queue, maxBytes, metadataKeys };
+    const bounds = { config: config.queue, maxBytes, tenantShare, metadataKeys };
     this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer });
     const ship = (shipment: Shipment) => this.#ship(shipment);
     const { split } = options;

@@ -82,6 +82,7 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
       ]),
     ),
     service: {
+      admission: { maxBytes: 0, tenantShare: 1 },
       pipelines: Object.fromEntries(
         pipelines.map((given, index) => [
           `traces/${index}`,

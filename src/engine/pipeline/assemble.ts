@@ -124,7 +124,9 @@ class Assembly {
     const { ledger, split } = this.#options;
     const exporter = this.#exporter(id);
     const context = this.#options.context('exporters', id);
-    const options = { exporterId: id, signal, exporter, context, ledger, maxBytes, split };
+    const { tenantShare } = this.#options.config.service.admission;
+    const bounds = { ledger, maxBytes, tenantShare };
+    const options = { exporterId: id, signal, exporter, context, split, ...bounds };
     const delivery = this.#options.config.exporters[id]?.delivery;
     if (delivery?.queue.enabled !== true) return new InlineDelivery(delivery, options);
     const batching = this.#batching.get(deliveryKey(id, signal));

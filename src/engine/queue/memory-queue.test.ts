@@ -209,3 +209,24 @@ test('at the deadline what is held is let go, and who waits for it is told to co
   assert.equal(await queue.take(), undefined);
   assert.deepEqual([queue.size, ledger.total], [0, 0]);
 });
+
+test('TEN-8: a tenant that holds its share is refused alone, and one batch is always allowed', async () => {
+  const f = async (sizer: 'requests' | 'items' | 'bytes', size: number, maxBytes: number) => {
+    const { queue } = open({ sizer, size }, { tenantShare: 0.5, maxBytes });
+    const of = (tenant: string) => batch({ tenant, items: 10, bytes: 100 });
+    for (let times = 0; times < 2; times++) assert.equal(await queue.offer(of('a')), ACCEPTED);
+    const refused = await queue.offer(of('a'));
+    assert.equal(refused.kind === 'retry' && refused.reason, 'tenant_queue_full');
+    assert.equal(refused.kind === 'retry' && refused.scope, 'tenant');
+    assert.ok(refused.kind === 'retry' && (refused.afterMs ?? 0) > 0);
+    assert.equal(await queue.offer(of('b')), ACCEPTED);
+    (await take(queue)).settle(ACCEPTED);
+    assert.equal(await queue.offer(of('a')), ACCEPTED);
+  };
+  await f('requests', 4, 1e9);
+  await f('items', 40, 1e9);
+  await f('bytes', 400, 1e9);
+  await f('requests', 1000, 400);
+  const { queue } = open({ size: 1 }, { tenantShare: 0.5 });
+  assert.equal(await queue.offer(batch({ tenant: 'a' })), ACCEPTED);
+});

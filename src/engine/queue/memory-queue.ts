@@ -4,6 +4,7 @@ import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
 import type { QueueConfig } from '../config/config.ts';
 import { DrainRate } from './drain-rate.ts';
 import type { Lease, Ledger, Queue, QueueObserver } from './queue.ts';
+import { Shares } from './shares.ts';
 import { Turns } from './turns.ts';
 
 export interface MemoryQueueOptions {
@@ -13,6 +14,11 @@ export interface MemoryQueueOptions {
    * be larger; it then is alone.
    */
   readonly maxBytes: number;
+  /**
+   * Share of both bounds that one tenant may hold, 0 to 1; 1 when absent. Where callers wait for
+   * room they take turns, and it does not apply.
+   */
+  readonly tenantShare?: number;
   /** Batches whose values of these differ take turns like tenants do. */
   readonly metadataKeys: readonly string[];
   readonly ledger: Ledger;
@@ -35,6 +41,7 @@ export class MemoryQueue implements Queue {
   readonly #takers: ((lease: Lease | undefined) => void)[] = [];
   readonly #drain: DrainRate;
   readonly #ages = new Ages();
+  readonly #shares = new Shares();
   readonly #settle = this.#settleEntry.bind(this);
   #stopping: PromiseWithResolvers<void> | undefined;
   #closed = false;
@@ -53,7 +60,7 @@ export class MemoryQueue implements Queue {
 
   refusal(batch: Batch): Outcome | undefined {
     if (this.#stopping !== undefined) return STOPPED;
-    if (this.#fits(batch) && this.#outside.length === 0) return undefined;
+    if (this.#fits(batch) && this.#outside.length === 0) return this.#overShare(batch);
     return this.#tooLarge(batch) ?? this.#full(batch);
   }
 
@@ -101,6 +108,7 @@ export class MemoryQueue implements Queue {
     this.bytes += batch.byteLength;
     this.items += batch.items;
     this.#ages.add(entry);
+    this.#shares.add(batch.origin.tenant, entry.cost, batch.byteLength);
     this.#options.ledger.charge(batch.origin.tenant, batch.byteLength);
     this.#options.observer.entered(batch);
     const taker = this.#takers.shift();
@@ -131,6 +139,7 @@ export class MemoryQueue implements Queue {
     this.bytes -= batch.byteLength;
     this.items -= batch.items;
     this.#ages.remove(entry);
+    this.#shares.remove(batch.origin.tenant, cost, batch.byteLength);
     this.#options.ledger.release(batch.origin.tenant, batch.byteLength);
     this.#drain.add(cost, this.#options.clock.now());
     entry.answer?.(answer);
@@ -167,6 +176,25 @@ export class MemoryQueue implements Queue {
   #fits(batch: Batch): boolean {
     if (this.size + this.#costOf(batch) > this.capacity) return false;
     return this.bytes + batch.byteLength <= this.#options.maxBytes || this.bytes === 0;
+  }
+
+  /** Keeps room for other tenants: one batch is always allowed, more only up to the share. */
+  #overShare(batch: Batch): Outcome | undefined {
+    const { tenantShare = 1, maxBytes, config, clock } = this.#options;
+    if (tenantShare >= 1 || config.blockOnOverflow) return undefined;
+    const { tenant } = batch.origin;
+    const { size, bytes } = this.#shares.of(tenant);
+    const most = this.capacity * tenantShare;
+    const over = size + this.#costOf(batch) - most;
+    const fits = over <= 0 && bytes + batch.byteLength <= maxBytes * tenantShare;
+    if (bytes === 0 || fits) return undefined;
+    return {
+      kind: 'retry',
+      reason: 'tenant_queue_full',
+      message: `tenant ${tenant} holds its share of the sending queue: ${size} of ${most} ${config.sizer}, ${bytes} bytes; send again later`,
+      afterMs: this.#drain.waitFor(Math.max(over, this.capacity / 10), clock.now()),
+      scope: 'tenant',
+    };
   }
 
   #tooLarge(batch: Batch): Outcome | undefined {

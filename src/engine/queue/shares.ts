@@ -1,0 +1,37 @@
+/** What one tenant holds of a queue. */
+export interface Share {
+  /** In the unit of the queue's sizer. */
+  readonly size: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Share = { size: 0, bytes: 0 };
+
+/** What each tenant holds of a queue. A tenant that holds nothing is forgotten. */
+export class Shares {
+  readonly #held = new Map<string, { size: number; bytes: number; batches: number }>();
+
+  of(tenant: string): Share {
+    return this.#held.get(tenant) ?? NOTHING;
+  }
+
+  add(tenant: string, size: number, bytes: number): void {
+    const share = this.#held.get(tenant);
+    if (share === undefined) {
+      this.#held.set(tenant, { size, bytes, batches: 1 });
+      return;
+    }
+    share.size += size;
+    share.bytes += bytes;
+    share.batches += 1;
+  }
+
+  remove(tenant: string, size: number, bytes: number): void {
+    const share = this.#held.get(tenant);
+    if (share === undefined) return;
+    share.size -= size;
+    share.bytes -= bytes;
+    share.batches -= 1;
+    if (share.batches === 0) this.#held.delete(tenant);
+  }
+}
