@@ -19,7 +19,7 @@ export interface Checker {
 
 /**
  * The checker in TypeScript: the reference for the kernel, and its stand-in where WebAssembly
- * with SIMD does not exist. 405 MB/s on the request of bench/micro/wire.ts.
+ * with SIMD does not exist. 0.98 ms for 512 spans (bench/micro/wire.ts), twelve times the kernel.
  */
 export class ReferenceChecker implements Checker {
   readonly #entries: Uint16Array;

@@ -93,8 +93,8 @@ export class AttributeList {
   }
 
   /**
-   * Gives `key` that value: in the place of its first attribute, or behind all others. Neither
-   * array may be written to afterwards.
+   * Gives `key` that value: in the place of its first attribute, or behind all others. It is no
+   * change when it has it already. Neither array may be written to afterwards.
    */
   set(key: Uint8Array, value: Uint8Array): void {
     const first = this.find(key);
@@ -103,7 +103,8 @@ export class AttributeList {
       this.#edit(this.#size - 1, this.#field(key, value));
       return;
     }
-    this.#edit(first, this.#field(key, value));
+    // What has that value already stays, so that a request with nothing to change is not copied.
+    if (!equals(this.valueAt(first), value)) this.#edit(first, this.#field(key, value));
     for (let index = first + 1; index < this.#size; index++)
       if (this.#hasKey(index, key)) this.#edit(index, null);
   }
