@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http2 from 'node:http2';
-import net from 'node:net';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
@@ -253,53 +250,6 @@ test('a bug of the pipeline is 500, is logged, and the next request is served', 
   assert.match(running.logged.join(), /boom/);
   running.intake.onConsume = () => ({ kind: 'accepted' });
   assert.equal((await post(running, SPANS)).status, 200);
-});
-
-test('a client that leaves in the middle of a body costs only itself', async () => {
-  await using running = await startReceiver({ http: {} });
-  const socket = net.connect(running.receiver.httpPort, '127.0.0.1');
-  socket.write(
-    `POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: ${PROTOBUF}\r\ncontent-length: 100\r\n\r\nabc`,
-  );
-  await once(socket, 'connect');
-  while (running.intake.held === 0) await new Promise(setImmediate);
-  socket.destroy();
-  await running.intake.until(() => running.intake.refusals.length === 1);
-  assert.equal(running.intake.held, 0);
-  assert.equal((await post(running, SPANS)).status, 200);
-});
-
-test('OTLP-S19: HTTP/2 with prior knowledge is served on the same port', async () => {
-  await using running = await startReceiver({ http: {} });
-  const session = http2.connect(running.url);
-  const send = async (body: Buffer, headers: http2.OutgoingHttpHeaders = {}) => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/v1/traces',
-      'content-type': PROTOBUF,
-      ...headers,
-    });
-    const answered = once(stream, 'response') as Promise<[http2.IncomingHttpHeaders]>;
-    stream.end(body);
-    stream.resume();
-    const [answer] = await answered;
-    return answer;
-  };
-  assert.equal((await send(SPANS))[':status'], 200);
-  assert.equal((await send(Buffer.alloc(0)))[':status'], 200);
-  assert.equal((await send(SPANS, { 'content-encoding': 'br' }))[':status'], 415);
-  const large = { 'content-length': String(100 * 1024 * 1024) };
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': '/v1/traces',
-    ...large,
-    'content-type': PROTOBUF,
-  });
-  const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
-  assert.equal(answer[':status'], 413);
-  stream.close();
-  assert.deepEqual(running.intake.batches[0]?.chunks[0], new Uint8Array(SPANS));
-  session.destroy();
 });
 
 test('OTLP-S10: data points without a time are refused one by one, the others go on', async () => {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
+import net from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,6 +13,7 @@ import { createAuthority, createCertificate } from '../../../../test/ends/certif
 import { type Running, startReceiver } from './fixture.test.ts';
 
 const PROTOBUF = 'application/x-protobuf';
+const SPANS = Buffer.from('0a0b120912072a0568656c6c6f', 'hex');
 const authority = createAuthority();
 const ca = authority.cert;
 
@@ -35,6 +37,12 @@ function postTls(running: Running, options: https.RequestOptions): Promise<numbe
   return answered(
     https.request({ ...where, method: 'POST', headers, ca, agent: false, ...options }),
   );
+}
+
+function postPlain(running: Running): Promise<number> {
+  const headers = { 'content-type': PROTOBUF };
+  const where = { host: '127.0.0.1', port: running.receiver.httpPort, path: '/v1/traces' };
+  return answered(http.request({ ...where, method: 'POST', headers }));
 }
 
 test('TLS serves HTTP/1.1 and, by ALPN, HTTP/2', async () => {
@@ -187,4 +195,51 @@ test('stop lets a gRPC call under way finish', async () => {
   const [trailers] = (await once(stream, 'trailers')) as [http2.IncomingHttpHeaders];
   assert.equal(trailers['grpc-status'], '0');
   await stopped;
+});
+
+test('a client that leaves in the middle of a body costs only itself', async () => {
+  await using running = await startReceiver({ http: {} });
+  const socket = net.connect(running.receiver.httpPort, '127.0.0.1');
+  socket.write(
+    `POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: ${PROTOBUF}\r\ncontent-length: 100\r\n\r\nabc`,
+  );
+  await once(socket, 'connect');
+  while (running.intake.held === 0) await new Promise(setImmediate);
+  socket.destroy();
+  await running.intake.until(() => running.intake.refusals.length === 1);
+  assert.equal(running.intake.held, 0);
+  assert.equal(await postPlain(running), 200);
+});
+
+test('OTLP-S19: HTTP/2 with prior knowledge is served on the same port', async () => {
+  await using running = await startReceiver({ http: {} });
+  const session = http2.connect(`http://127.0.0.1:${running.receiver.httpPort}`);
+  const send = async (body: Buffer, headers: http2.OutgoingHttpHeaders = {}) => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/v1/traces',
+      'content-type': PROTOBUF,
+      ...headers,
+    });
+    const answered = once(stream, 'response') as Promise<[http2.IncomingHttpHeaders]>;
+    stream.end(body);
+    stream.resume();
+    const [answer] = await answered;
+    return answer;
+  };
+  assert.equal((await send(SPANS))[':status'], 200);
+  assert.equal((await send(Buffer.alloc(0)))[':status'], 200);
+  assert.equal((await send(SPANS, { 'content-encoding': 'br' }))[':status'], 415);
+  const large = { 'content-length': String(100 * 1024 * 1024) };
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/v1/traces',
+    ...large,
+    'content-type': PROTOBUF,
+  });
+  const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+  assert.equal(answer[':status'], 413);
+  stream.close();
+  assert.deepEqual(running.intake.batches[0]?.chunks[0], new Uint8Array(SPANS));
+  session.destroy();
 });
