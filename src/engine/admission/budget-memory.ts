@@ -33,7 +33,7 @@ export const TENANT_SLOTS = 4096;
 /** How many slots have an owner. */
 export const CLAIMED_WORD = 1;
 /** Words before the first row, and of the fixed part of a row: a cache line each. */
-export const HEADER_WORDS = 16;
+const HEADER_WORDS = 16;
 export const ROW_WORDS = HEADER_WORDS + TENANT_SLOTS + 16;
 /** What one shard can count. */
 export const MAX_SHARD_BYTES = 0xffff_ffff;

@@ -29,7 +29,7 @@ export interface MemoryPlan {
 }
 
 /** Bytes this process may use: the machine's, or those of its control group. */
-export function availableMemory(): number {
+function availableMemory(): number {
   const constrained = process.constrainedMemory();
   const total = totalmem();
   return constrained > 0 && constrained < total ? constrained : total;
