@@ -11,10 +11,13 @@ export interface GrpcServerOptions {
   readonly handler: GrpcHandler;
   /** Message encodings the handler can undo, beside identity. */
   readonly encodings: readonly string[];
+  /** Time for a message to be whole. */
+  readonly readTimeoutMs?: number;
   /** A handler threw: a bug. The call ends with INTERNAL and the server goes on. */
   failed(error: unknown): void;
 }
 
+const READ_TIMEOUT_MS = 120_000;
 const MIN_SWEEP_MS = 20;
 const MAX_SWEEP_MS = 1000;
 
@@ -31,6 +34,7 @@ export class GrpcServer {
       handler: options.handler,
       encodings: new Set(options.encodings),
       acceptEncoding: ['identity', ...options.encodings].join(','),
+      readTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS,
       failed: (error: unknown) => options.failed(error),
     };
     this.#sessions = new Http2Sessions(options.limits, (stream, headers, clientAddress) =>

@@ -12,6 +12,8 @@ export interface CallService {
   readonly encodings: ReadonlySet<string>;
   /** For `grpc-accept-encoding`. */
   readonly acceptEncoding: string;
+  /** Time for a message to be whole, so that nobody holds room for what never comes. */
+  readonly readTimeoutMs: number;
   failed(error: unknown): void;
 }
 
@@ -39,6 +41,7 @@ export class GrpcExchange {
   #filled = 0;
   #encoding = 'identity';
   #timer: NodeJS.Timeout | undefined;
+  #readTimer: NodeJS.Timeout | undefined;
   #answered = false;
 
   constructor(stream: ServerHttp2Stream, service: CallService) {
@@ -48,6 +51,7 @@ export class GrpcExchange {
     stream.on('error', () => {});
     stream.on('close', () => {
       clearTimeout(this.#timer);
+      clearTimeout(this.#readTimer);
       this.#answered = true;
       this.#lose('gone');
     });
@@ -83,6 +87,7 @@ export class GrpcExchange {
       );
       return;
     }
+    this.#readTimer = setTimeout(() => this.#expired(), this.#service.readTimeoutMs);
     this.#stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#stream.on('end', () => this.#ended());
   }
@@ -148,6 +153,7 @@ export class GrpcExchange {
       this.#malformed('the call ended before its message was whole');
       return;
     }
+    clearTimeout(this.#readTimer);
     this.#call = undefined;
     const message = this.#message;
     this.#message = EMPTY;
@@ -191,6 +197,7 @@ export class GrpcExchange {
     if (this.#answered || stream.destroyed || stream.headersSent) return;
     this.#answered = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#readTimer);
     if (reply.code === GRPC.ok) {
       stream.respond(OK_HEAD, WAIT_FOR_TRAILERS);
       stream.on('wantTrailers', () => stream.sendTrailers(OK_TRAILERS));
