@@ -95,6 +95,8 @@ test('a dead best-effort branch never holds up or fails a request', async () => 
     assert.equal(healthy.backend.items, 80);
     assert.equal(dead.numbers.sum('exporter_held_items'), 50);
     assert.equal(dead.numbers.sum('exporter_enqueue_failed_spans'), 30);
+    assert.equal(dead.numbers.sum('exporter_accepted_items'), 80);
+    assert.equal(dead.numbers.sum('exporter_dropped_items', { reason: 'queue_full' }), 30);
     assert.equal(dead.numbers.sum('exporter_blocked_callers'), 0);
   }
 });

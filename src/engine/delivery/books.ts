@@ -102,10 +102,20 @@ export class Books {
     if (outcome.kind !== 'accepted' && lost > 0) this.dropped(lost, outcome);
   }
 
+  /** A batch that stayed outside is lost for good: taken over and dropped in one. */
+  passedOver(batch: Batch, why: Why): void {
+    this.#accepted.add(batch.items);
+    this.#lose(batch.items, why);
+  }
+
   /** `items` held so far are lost for good. */
-  dropped(items: number, why: { readonly reason: string; readonly message: string }): void {
+  dropped(items: number, why: Why): void {
     this.#hold(-items);
     this.#sendFailed.add(items);
+    this.#lose(items, why);
+  }
+
+  #lose(items: number, why: Why): void {
     let drops = this.#drops.get(why.reason);
     if (drops === undefined) {
       drops = this.#dropsFor(why.reason);
@@ -204,6 +214,11 @@ export class Books {
       times,
     });
   }
+}
+
+interface Why {
+  readonly reason: string;
+  readonly message: string;
 }
 
 interface Drops {

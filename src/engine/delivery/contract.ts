@@ -13,6 +13,8 @@ export interface Delivery extends Consumer, Lifecycle {
   readonly waits: boolean;
   /** Why this batch would not be taken at once; counted as a refusal. */
   refusal(batch: Batch): Outcome | undefined;
+  /** Nobody will come back with a batch that was refused: it is in the books, and dropped. */
+  passedOver(batch: Batch, refusal: Exclude<Outcome, { kind: 'accepted' }>): void;
 }
 
 export interface DeliveryOptions {

@@ -67,6 +67,10 @@ export class QueuedDelivery implements Delivery {
     return refusal;
   }
 
+  passedOver(batch: Batch, refusal: Exclude<Outcome, { kind: 'accepted' }>): void {
+    this.#books.passedOver(batch, refusal);
+  }
+
   start(): Promise<void> {
     this.#loop ??= this.#run();
     return Promise.resolve();

@@ -67,6 +67,10 @@ export class InlineDelivery implements Delivery {
     return { kind: 'retry', reason: 'exporter_busy', message, afterMs: 1000 };
   }
 
+  passedOver(batch: Batch, refusal: Exclude<Outcome, { kind: 'accepted' }>): void {
+    this.#books.passedOver(batch, refusal);
+  }
+
   async stop(deadline: AbortSignal): Promise<void> {
     if (deadline.aborted) this.#deadline.abort();
     else deadline.addEventListener('abort', () => this.#deadline.abort(), { once: true });

@@ -8,14 +8,19 @@ export interface Outlet extends Consumer {
   readonly waits?: boolean;
   /** Why this batch would not be taken at once. */
   refusal?(batch: Batch): Outcome | undefined;
+  /** Told that its copy of this batch is lost, for the reason it gave for not taking it. */
+  passedOver?(batch: Batch, refusal: Refusal): void;
 }
+
+/** Why a batch was not taken. */
+export type Refusal = Exclude<Outcome, { kind: 'accepted' }>;
 
 /**
  * One batch, many consumers, one outcome. The bytes are shared, nothing is copied.
  *
  * While one required outlet has no room, none is given the batch: its sender comes back with
  * it, and nobody gets it twice. Best-effort outlets take it if they can at once; what becomes of
- * it there is their own affair, and counted there.
+ * it there is their own affair, and counted there, as are those they had no room for.
  */
 export class FanOut implements Outlet {
   readonly #required: readonly Outlet[];
@@ -46,7 +51,9 @@ export class FanOut implements Outlet {
     if (refusal !== undefined) return Promise.resolve(refusal);
     const answers = this.#required.map((outlet) => this.#offer(outlet, batch));
     for (const outlet of this.#bestEffort) {
-      if (outlet.refusal?.(batch) === undefined) void this.#offer(outlet, batch);
+      const full = outlet.refusal?.(batch);
+      if (full === undefined) void this.#offer(outlet, batch);
+      else if (full.kind !== 'accepted') outlet.passedOver?.(batch, full);
     }
     return answers.length === 1 ? answers[0]! : Promise.all(answers).then(combine);
   }
