@@ -8,6 +8,8 @@ import { type BoxAnswer, boxRegistry } from './boxes.ts';
 export interface BoxOptions extends RunOptions {
   readonly shards: number;
   readonly burnMs?: number;
+  /** A second receiver on the same port. */
+  readonly twice?: boolean;
   readonly stall?: boolean;
   readonly maxBytes?: number;
   readonly tenantShare?: number;
@@ -46,8 +48,13 @@ const DELIVERY: DeliveryConfig = {
 function configOf(options: BoxOptions, port: number): Config {
   const { shards, burnMs = 0, stall = false, maxBytes = 0, tenantShare = 1 } = options;
   const endpoint = `127.0.0.1:${port}`;
+  const settings = { endpoint, burn_ms: burnMs };
+  const again = { id: 'box/2', type: 'box', settings: { ...settings, hidden: true } };
   return {
-    receivers: { box: { id: 'box', type: 'box', settings: { endpoint, burn_ms: burnMs } } },
+    receivers: {
+      box: { id: 'box', type: 'box', settings },
+      ...(options.twice === true ? { 'box/2': again } : {}),
+    },
     processors: {},
     exporters: { tally: { id: 'tally', type: 'tally', settings: { stall }, delivery: DELIVERY } },
     extensions: {},
@@ -58,7 +65,7 @@ function configOf(options: BoxOptions, port: number): Config {
         logs: {
           id: 'logs',
           signal: 'logs',
-          receivers: ['box'],
+          receivers: options.twice === true ? ['box', 'box/2'] : ['box'],
           processors: [],
           exporters: ['tally'],
           bestEffort: [],

@@ -21,6 +21,8 @@ const boxSettings = z.strictObject({
   endpoint: z.string(),
   /** How long decoding one request keeps the thread busy. */
   burn_ms: z.number().default(0),
+  /** Says nothing of its address to the probe. */
+  hidden: z.boolean().default(false),
 });
 type BoxConfig = z.output<typeof boxSettings>;
 
@@ -126,7 +128,7 @@ const box: ReceiverDefinition<BoxConfig> = {
   stability: 'alpha',
   signals: ['logs'],
   schema: boxSettings,
-  listens: (config) => [{ address: config.endpoint, transport: 'tcp' }],
+  listens: ({ hidden, endpoint }) => (hidden ? [] : [{ address: endpoint, transport: 'tcp' }]),
   create: (config, intake, context) => new BoxReceiver(config, intake, context),
 };
 

@@ -45,6 +45,21 @@ describe('shards', () => {
     holder.close();
   });
 
+  test('when a receiver cannot start, nothing is left running and the reason is said', async () => {
+    const [port = 0] = await freePorts(1);
+    // Two receivers that bind the same port, which the probe is not told of.
+    await assert.rejects(
+      boxes({ shards: 1, port, twice: true }),
+      /cannot start receiver box\/2: .*EADDRINUSE/,
+    );
+    const free = net.createServer();
+    await new Promise<void>((resolve, reject) => {
+      free.once('error', reject);
+      free.listen({ port, host: '127.0.0.1' }, resolve);
+    });
+    free.close();
+  });
+
   test('a shard that dies is replaced within 2 s and counted, and the others go on', async () => {
     const { collector, port, lines } = await boxes({ shards: 2 });
     await collector.shards[0]?.kill();

@@ -6,5 +6,5 @@ import type { Splitter } from '../delivery/batcher.ts';
 export const splitInForm: Splitter = ({ signal, form }, bytes, limit, sizer) => {
   const limits =
     sizer === 'items' ? { maxItems: limit, maxBytes: 0 } : { maxItems: 0, maxBytes: limit };
-  return form === 'prometheus' ? splitChunk(bytes, limits) : splitRequest(signal, bytes, limits);
+  return form === 'otlp' ? splitRequest(signal, bytes, limits) : splitChunk(bytes, limits);
 };

@@ -88,7 +88,11 @@ export class ShardThread {
   }
 
   #hear(message: Exclude<FromShard, { kind: 'series' }>): void {
-    if (message.kind === 'failed') this.#failure ??= message.message;
+    if (message.kind === 'failed') {
+      this.#failure ??= message.message;
+      // What did start, such as another receiver, would keep the thread alive.
+      void this.kill();
+    }
     if (message.kind === 'stopped' && this.#failure === undefined) this.#stopped = true;
     this.#awaited.get(message.kind)?.();
     this.#awaited.delete(message.kind);
