@@ -56,7 +56,7 @@ test('killing a shard under load: the others go on, the books say what was lost,
 
   // The new shard answers: with enough new connections some land on it.
   const late = new Record();
-  const fresh = [...Array.from({ length: 16 }, () => httpLane(http))];
+  const fresh = Array.from({ length: 16 }, () => httpLane(http));
   const session = await scene.session(grpc);
   fresh.push(grpcLane(session));
   await drive(fresh, { ...load, record: late, until: after(500) });

@@ -27,7 +27,10 @@ export class Record {
   /** Refusals by HTTP status, or by gRPC code written as a negative number. */
   readonly refusals = new Map<number, number>();
   refusedWithoutHint = 0;
+  /** Milliseconds from sending to success. */
   readonly latencies: number[] = [];
+  /** When each request was sent, in milliseconds since the epoch and in the order of numbers. */
+  readonly sentAt: number[] = [];
 
   get refused(): number {
     return [...this.refusals.values()].reduce((sum, count) => sum + count, 0);
@@ -76,7 +79,9 @@ async function driveOne(lane: Lane, index: number, [count, options]: readonly [n
       if (until.aborted) return;
     }
     const first = sequence.take(payload.items);
-    payload.number(first, Date.now());
+    const now = Date.now();
+    record.sentAt.push(now);
+    payload.number(first, now);
     const before = performance.now();
     const heard = await lane.send(payload.bytes).catch(() => undefined);
     record.note([first, first + payload.items], heard, performance.now() - before);

@@ -106,7 +106,7 @@ export function grpcLane(session: ClientHttp2Session, extras: Extras = {}): Lane
   const send = (body: Uint8Array): Promise<Heard> =>
     new Promise((resolve, reject) => {
       const stream = session.request(head);
-      const seen: Record<string, unknown> = {};
+      const seen: Record<string, string | string[] | number | undefined> = {};
       const parts: Buffer[] = [];
       stream.on('response', (headers) => Object.assign(seen, headers));
       stream.on('trailers', (trailers) => Object.assign(seen, trailers));
@@ -118,7 +118,7 @@ export function grpcLane(session: ClientHttp2Session, extras: Extras = {}): Lane
           status: Number(seen[':status']),
           code: Number(seen['grpc-status']),
           hint: seen['grpc-status-details-bin'] === undefined ? undefined : 1,
-          message: String(seen['grpc-message'] ?? ''),
+          message: seen['grpc-message']?.toString() ?? '',
           body: Buffer.concat(parts),
         });
       });
