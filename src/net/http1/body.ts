@@ -1,11 +1,11 @@
 import type { Bytes } from '../../contract/batch.ts';
 
-const EMPTY: Bytes = new Uint8Array(0);
 const FIRST_CAPACITY = 16 * 1024;
 
 /** An uninitialised array in a buffer of its own: it can be transferred to another thread. */
 export function allocateOwn(length: number): Bytes {
-  return length === 0 ? EMPTY : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+  // Not even empty ones are shared: a transfer would detach the buffer for all who hold it.
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
 /** A body that is filled as it arrives. Bytes are copied once, into their final place. */
