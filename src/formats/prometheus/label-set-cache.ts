@@ -1,0 +1,126 @@
+import { randomInt } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+
+/** What a cache is bounded by. */
+export interface LabelSetCacheOptions<V> {
+  /** Of keys, values and their bookkeeping. */
+  readonly maxBytes: number;
+  /** Bytes a value takes beyond its entry; 0 when absent. */
+  valueBytes?(value: V): number;
+}
+
+interface Entry<V> {
+  readonly key: Uint8Array;
+  readonly value: V;
+}
+
+/** What an entry takes beside the bytes of its key: two objects, a buffer, its place in the list. */
+export const ENTRY_BYTES = 400;
+
+/** A segment is small, so that its table grows, and is tidied, in a few milliseconds. */
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+const MAX_SEGMENTS = 4096;
+
+/**
+ * Remembers something about label sets, keyed by their raw bytes and bounded in bytes; the
+ * least recently used go first. A hash finds the entry and a comparison of all bytes decides.
+ *
+ * There is one entry per hash: of two label sets with the same hash the later takes the place of
+ * the other, which costs a miss and is never wrong.
+ */
+export class LabelSetCache<V> {
+  /** Since the beginning. */
+  hits = 0;
+  misses = 0;
+  readonly #segments: readonly LRUCache<number, Entry<V>>[];
+  readonly #valueBytes: (value: V) => number;
+  readonly #seed = randomInt(2 ** 31);
+  #evictions = 0;
+
+  constructor({ maxBytes, valueBytes = () => 0 }: LabelSetCacheOptions<V>) {
+    this.#valueBytes = valueBytes;
+    let count = 1;
+    while (count < MAX_SEGMENTS && maxBytes / count > SEGMENT_BYTES) count *= 2;
+    const maxSize = Math.max(1, Math.floor(maxBytes / count));
+    this.#segments = Array.from({ length: count }, () => this.#segment(maxSize));
+  }
+
+  /** Bytes held, never more than `maxBytes`. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const segment of this.#segments) bytes += segment.calculatedSize;
+    return bytes;
+  }
+
+  /** Label sets held. */
+  get size(): number {
+    let size = 0;
+    for (const segment of this.#segments) size += segment.size;
+    return size;
+  }
+
+  /** Label sets that went to make room. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /** What is known of the labels from `start` to `end`; counts a hit or a miss. */
+  get(bytes: Uint8Array, start: number, end: number): V | undefined {
+    const hash = hashRange(bytes, start, end, this.#seed);
+    const entry = this.#segmentOf(hash).get(hash);
+    if (entry === undefined || !isEqual(entry.key, bytes, start, end)) {
+      this.misses++;
+      return undefined;
+    }
+    this.hits++;
+    return entry.value;
+  }
+
+  /** Remembers `value`; the bytes of the labels are copied. Too large an entry is not kept. */
+  // oxlint-disable-next-line max-params -- the range of `get` and what to remember of it
+  set(bytes: Uint8Array, start: number, end: number, value: V): void {
+    const hash = hashRange(bytes, start, end, this.#seed);
+    this.#segmentOf(hash).set(hash, { key: bytes.slice(start, end), value });
+  }
+
+  #segmentOf(hash: number): LRUCache<number, Entry<V>> {
+    return this.#segments[hash & (this.#segments.length - 1)]!;
+  }
+
+  #segment(maxSize: number): LRUCache<number, Entry<V>> {
+    return new LRUCache<number, Entry<V>>({
+      maxSize,
+      sizeCalculation: ({ key, value }) => ENTRY_BYTES + key.length + this.#valueBytes(value),
+      dispose: (_entry, _hash, reason) => {
+        if (reason === 'evict') this.#evictions++;
+      },
+    });
+  }
+}
+
+const MIX = 0x9e3779b1;
+
+/** A hash of 32 bits over a range, different in every cache. */
+// oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
+export function hashRange(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = seed ^ (end - start);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word =
+      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    hash = Math.imul(hash ^ word, MIX);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, MIX);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+// oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
+function isEqual(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (key.length !== length) return false;
+  for (let i = 0; i < length; i++) if (key[i] !== bytes[start + i]) return false;
+  return true;
+}
