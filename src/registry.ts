@@ -4,6 +4,8 @@ import type { Registry } from './contract/registry.ts';
 export const registry: Registry = {
   receivers: {
     otlp: () => import('./components/receivers/otlp/index.ts'),
+    prometheus_remote_write: () =>
+      import('./components/receivers/prometheus_remote_write/index.ts'),
   },
   processors: {
     attributes: () => import('./components/processors/attributes/index.ts'),
