@@ -13,6 +13,8 @@ export interface HttpServerOptions {
   readonly handler: HttpHandler;
   /** A handler threw: a bug. The request is answered 500 and the server goes on. */
   failed(error: unknown): void;
+  /** Told of what was refused before the handler knew of it: a bad or slow head. */
+  refused?(status: number, message: string): void;
 }
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
@@ -36,7 +38,12 @@ export class HttpServer {
 
   constructor(options: HttpServerOptions) {
     const { limits, handler } = options;
-    this.#host = { handler, limits, failed: (error) => options.failed(error) };
+    this.#host = {
+      handler,
+      limits,
+      failed: (error) => options.failed(error),
+      refused: (status, message) => options.refused?.(status, message),
+    };
     this.#http2 = new Http2Sessions(
       {
         maxConcurrentStreams: MAX_CONCURRENT_STREAMS,

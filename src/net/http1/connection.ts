@@ -21,6 +21,8 @@ export interface ConnectionHost {
   readonly limits: HttpLimits;
   /** A handler threw: a bug. */
   failed(error: unknown): void;
+  /** Something was answered that never became a request the handler knows of. */
+  refused?(status: number, message: string): void;
 }
 
 /**
@@ -306,6 +308,7 @@ export class Http1Connection {
 
   /** Answers what never became a request, and closes. */
   #refuse(status: number, message: string): void {
+    if (this.#upload === undefined && status !== 500) this.#host.refused?.(status, message);
     this.#lose('gone');
     this.#last = true;
     const body = Buffer.from(`${message}\n`);

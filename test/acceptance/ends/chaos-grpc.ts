@@ -24,19 +24,19 @@ interface Call {
   readonly name: string;
   readonly data: Buffer;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly then: 'end' | 'leave' | 'reset';
+  readonly ending: 'end' | 'leave' | 'reset';
 }
 
 function callOf(dice: Dice, bodies: Bodies): Call {
-  const then = dice.pick(['end', 'end', 'end', 'leave', 'reset'] as const);
+  const ending = dice.pick(['end', 'end', 'end', 'leave', 'reset'] as const);
   switch (dice.whole(5)) {
     case 0: {
       const length = dice.pick([0, 1, VALID.length - 1, VALID.length + 1, 1 << 30, 0xffff_ffff]);
-      return { name: `length ${length}`, data: framed(VALID, 0, length), then };
+      return { name: `length ${length}`, data: framed(VALID, 0, length), ending };
     }
     case 1: {
       const flag = dice.pick([1, 2, 0x80, 255]);
-      return { name: `flag ${flag}`, data: framed(VALID, flag), then };
+      return { name: `flag ${flag}`, data: framed(VALID, flag), ending };
     }
     case 2: {
       const data = dice.pick([
@@ -46,7 +46,7 @@ function callOf(dice: Dice, bodies: Bodies): Call {
         Buffer.concat([framed(VALID), Buffer.from('rest')]),
         dice.bytes(3000),
       ]);
-      return { name: 'number of messages', data, then };
+      return { name: 'number of messages', data, ending };
     }
     case 3: {
       const headers = dice.pick<Record<string, string>>([
@@ -61,18 +61,18 @@ function callOf(dice: Dice, bodies: Bodies): Call {
         { 'x-broken-bin': '!!!!' },
         Object.fromEntries(Array.from({ length: 800 }, (_, index) => [`x-${index}`, 'y'])),
       ]);
-      return { name: `headers ${Object.keys(headers)[0]}`, data: framed(VALID), headers, then };
+      return { name: `headers ${Object.keys(headers)[0]}`, data: framed(VALID), headers, ending };
     }
     default: {
       const { name, bytes, encoding } = bodies.next();
-      if (encoding === undefined) return { name, data: framed(bytes), then };
-      return { name, data: framed(bytes, 1), headers: { 'grpc-encoding': encoding }, then };
+      if (encoding === undefined) return { name, data: framed(bytes), ending };
+      return { name, data: framed(bytes, 1), headers: { 'grpc-encoding': encoding }, ending };
     }
   }
 }
 
 async function call(port: number, dice: Dice, bodies: Bodies): Promise<Attack> {
-  const { name, data, headers, then } = callOf(dice, bodies);
+  const { name, data, headers, ending } = callOf(dice, bodies);
   const session = connectHttp2(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 1 << 20 });
   const answer = await new Promise<string>((resolve) => {
     const seen: string[] = [];
@@ -80,7 +80,7 @@ async function call(port: number, dice: Dice, bodies: Bodies): Promise<Attack> {
       clearTimeout(patience);
       resolve(seen.join('\n'));
     };
-    const patience = setTimeout(over, PATIENCE_MS * (then === 'end' ? 10 : 1));
+    const patience = setTimeout(over, PATIENCE_MS * (ending === 'end' ? 10 : 1));
     session.on('error', over);
     session.on('close', over);
     const stream = openStream(session, headers ?? {});
@@ -93,11 +93,12 @@ async function call(port: number, dice: Dice, bodies: Bodies): Promise<Attack> {
     stream.on('error', () => undefined);
     stream.on('close', over);
     stream.write(data);
-    if (then === 'end') stream.end();
-    if (then === 'reset') setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), dice.whole(20));
+    if (ending === 'end') stream.end();
+    if (ending === 'reset')
+      setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), dice.whole(20));
   });
   session.destroy();
-  return { name: `${name}, ${then}`, answer };
+  return { name: `${name}, ${ending}`, answer };
 }
 
 function openStream(session: ClientHttp2Session, headers: Readonly<Record<string, string>>) {

@@ -15,7 +15,7 @@ interface Script {
   /** Between the parts. */
   readonly everyMs?: number;
   /** What to do behind the last part: wait for the answer, close our half, or vanish. */
-  readonly then: 'wait' | 'end' | 'destroy';
+  readonly ending: 'wait' | 'end' | 'destroy';
 }
 
 const PATIENCE_MS = 1500;
@@ -37,7 +37,11 @@ function scriptOf(dice: Dice, bodies: Bodies): Script {
       return slowOrGone(dice);
     default: {
       const body = bodies.next();
-      return { name: body.name, parts: [head(body), body.bytes], then: dice.pick(['wait', 'end']) };
+      return {
+        name: body.name,
+        parts: [head(body), body.bytes],
+        ending: dice.pick(['wait', 'end']),
+      };
     }
   }
 }
@@ -67,7 +71,7 @@ function lyingLength(dice: Dice): Script {
     `${VALID.length}\r\nTransfer-Encoding: chunked`,
   ]);
   const parts = [head(PLAIN, `Content-Length: ${says}\r\n`), VALID];
-  return { name: `length ${says}`, parts, then: dice.pick(['wait', 'end', 'destroy']) };
+  return { name: `length ${says}`, parts, ending: dice.pick(['wait', 'end', 'destroy']) };
 }
 
 function strangeHead(dice: Dice): Script {
@@ -91,7 +95,7 @@ function strangeHead(dice: Dice): Script {
     dice.bytes(4000).toString('latin1'),
   ]);
   const name = `head ${JSON.stringify(lines.slice(0, 40))}`;
-  return { name, parts: [Buffer.from(lines, 'latin1')], then: dice.pick(['wait', 'end']) };
+  return { name, parts: [Buffer.from(lines, 'latin1')], ending: dice.pick(['wait', 'end']) };
 }
 
 function chunked(dice: Dice): Script {
@@ -112,7 +116,7 @@ function chunked(dice: Dice): Script {
   return {
     name: 'chunked',
     parts: [start, ...buffers],
-    then: dice.pick(['wait', 'end', 'destroy']),
+    ending: dice.pick(['wait', 'end', 'destroy']),
   };
 }
 
@@ -122,8 +126,8 @@ function slowOrGone(dice: Dice): Script {
   const parts: Buffer[] = [];
   const step = Math.ceil(cut / (1 + dice.whole(8))) + 1;
   for (let at = 0; at < cut; at += step) parts.push(whole.subarray(at, Math.min(cut, at + step)));
-  const then = dice.pick(['wait', 'end', 'destroy']);
-  return { name: `cut at ${cut}, ${then}`, parts, everyMs: dice.pick([0, 5, 50]), then };
+  const ending = dice.pick(['wait', 'end', 'destroy'] as const);
+  return { name: `cut at ${cut}, ${ending}`, parts, everyMs: dice.pick([0, 5, 50]), ending };
 }
 
 function play(port: number, script: Script): Promise<Attack> {
@@ -135,10 +139,10 @@ function play(port: number, script: Script): Promise<Attack> {
       socket.destroy();
       resolve({ name: script.name, answer });
     };
-    const patience = setTimeout(over, script.then === 'wait' ? 300 : PATIENCE_MS);
+    const patience = setTimeout(over, script.ending === 'wait' ? 300 : PATIENCE_MS);
     socket.on('data', (data: Buffer) => {
       answer += data.toString('latin1');
-      if (script.then === 'wait' && answer.includes('\r\n\r\n')) over();
+      if (script.ending === 'wait' && answer.includes('\r\n\r\n')) over();
     });
     socket.on('end', over);
     socket.on('error', over);
@@ -152,8 +156,8 @@ function play(port: number, script: Script): Promise<Attack> {
           await new Promise((go) => setTimeout(go, script.everyMs));
         }
       }
-      if (script.then === 'end') socket.end();
-      if (script.then === 'destroy') over();
+      if (script.ending === 'end') socket.end();
+      if (script.ending === 'destroy') over();
     }
   });
 }

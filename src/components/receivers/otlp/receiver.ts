@@ -11,7 +11,7 @@ import { ServerTls } from '../../../net/listen/server-tls.ts';
 import { decode } from './decode.ts';
 import { OtlpGrpc } from './grpc.ts';
 import { OtlpHttp } from './http.ts';
-import type { Service } from './service.ts';
+import { badHttp, type Service } from './service.ts';
 import type { Config, GrpcConfig, HttpConfig } from './settings.ts';
 
 /** Receives OTLP over gRPC and HTTP. */
@@ -86,6 +86,9 @@ export class OtlpReceiver implements Receiver {
       limits: config.limits,
       handler,
       failed: (error) => this.#failed(error),
+      refused: (status, message) => {
+        service.intake.refused(undefined, '', badHttp(status, message));
+      },
     });
   }
 

@@ -30,6 +30,11 @@ export function metadataOf(names: readonly string[], headers: HeaderLookup): Met
   return metadata;
 }
 
+/** Counted when what a client says is not HTTP, or comes too slowly. */
+export function badHttp(status: number, message: string): Outcome {
+  return { kind: 'rejected', reason: status === 408 ? 'too_slow' : 'malformed_http', message };
+}
+
 /** Counted when a client leaves before its request is whole. */
 export const CLIENT_GONE: Outcome = {
   kind: 'rejected',
