@@ -1,15 +1,11 @@
 import type { FieldRange } from './cursor.ts';
+import { takeBytes } from './memory.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const EMPTY = new Uint8Array(0);
 const SHORT = 32;
-
-/** An array of `length` bytes with an `ArrayBuffer` of its own and whatever was in memory. */
-export function ownBytes(length: number): Bytes {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-}
 
 /** Copies `source` from `start` to `end` to `offset` of `target`; answers the offset behind. */
 export function copyRange(
@@ -115,7 +111,7 @@ export class Splice {
     if (this.#frames.length > 0) throw new Error('bug: splice finished inside a field');
     if (this.#starts.length === 0) return this.#bytes;
     const source = this.#bytes;
-    const target = ownBytes(source.length + this.#growth);
+    const target = takeBytes(source.length + this.#growth);
     let from = 0;
     let to = 0;
     for (let edit = 0; edit < this.#starts.length; edit++) {

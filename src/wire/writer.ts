@@ -1,4 +1,5 @@
-import { copyRange, ownBytes } from './splice.ts';
+import { ownBytes } from './memory.ts';
+import { copyRange } from './splice.ts';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, sizeOfVarint, VARINT, writeVarint } from './varint.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

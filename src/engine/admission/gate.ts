@@ -11,6 +11,7 @@ import type {
 } from '../../contract/component.ts';
 import type { Logger, Meter } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import { releaseAll, releaseBytes } from '../../wire/memory.ts';
 import type { TenancyConfig } from '../config/config.ts';
 import type { Budget } from './budget.ts';
 import type { Elsewhere } from './elsewhere.ts';
@@ -130,6 +131,7 @@ export class Gate implements Intake {
       });
     } finally {
       permit.release();
+      releaseBytes(request.body);
     }
   }
 
@@ -148,6 +150,7 @@ export class Gate implements Intake {
     let outcome: Outcome = ACCEPTED;
     if (batch !== undefined) {
       outcome = refusals.withHint(await entry.consume(batch));
+      releaseAll(batch.chunks, [request.body]);
       counts.items(request.signal, batch.items, outcome);
       if (outcome.kind === 'accepted' || outcome.kind === 'partial') {
         tenants.received(request.tenant, batch.items);

@@ -1,4 +1,5 @@
 import type { Outcome } from '../../contract/outcome.ts';
+import { releaseAll, retainAll } from '../../wire/memory.ts';
 import type { DeliveryConfig } from '../config/config.ts';
 import type { Books } from './books.ts';
 import type { DeliveryOptions } from './contract.ts';
@@ -15,7 +16,15 @@ export function attempts(
   const { books, stopping } = watched;
   const { clock } = context;
   const once = withTimeout(
-    (batch, signal) => exporter.send(batch, signal),
+    async (batch, signal) => {
+      // An attempt that ran out of time may go on for a while, and reads the bytes until its end.
+      retainAll(batch.chunks);
+      try {
+        return await exporter.send(batch, signal);
+      } finally {
+        releaseAll(batch.chunks);
+      }
+    },
     config.timeoutMs,
     clock,
   );

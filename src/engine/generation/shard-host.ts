@@ -1,6 +1,7 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Registry } from '../../contract/registry.ts';
+import { trimMemory } from '../../wire/memory.ts';
 import { Budget } from '../admission/budget.ts';
 import { collectUnderPressure } from '../admission/memory-guard.ts';
 import { HandOver } from '../shard/hand-over.ts';
@@ -11,6 +12,9 @@ import { Log } from '../telemetry/logger.ts';
 import { startShardSampler } from '../telemetry/samplers.ts';
 import { ShardMetrics } from '../telemetry/shard-metrics.ts';
 import { Generation } from './generation.ts';
+
+/** How often buffers that nobody needed are given back. */
+const TRIM_EVERY_MS = 5000;
 
 /**
  * The life of a shard, seen from inside its thread: builds a generation from the setup it was
@@ -114,7 +118,10 @@ class ShardHost {
 
   #startSamplers(): void {
     const { index, loads } = this.#setup;
+    const trimming = setInterval(trimMemory, TRIM_EVERY_MS);
+    trimming.unref();
     this.#stopSamplers.push(
+      () => clearInterval(trimming),
       startShardSampler(this.#metrics.meter()),
       startLoadSampler(new Loads(loads), index, (utilisation) => {
         this.#budget.sample(performance.now());

@@ -1,6 +1,7 @@
 import type { Batch } from '../../contract/batch.ts';
 import type { Consumer } from '../../contract/component.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import { releaseAll, retainAll } from '../../wire/memory.ts';
 
 /** A consumer that can be asked for room before anything is given to anybody. */
 export interface Outlet extends Consumer {
@@ -52,10 +53,17 @@ export class FanOut implements Outlet {
     const answers = this.#required.map((outlet) => this.#offer(outlet, batch));
     for (const outlet of this.#bestEffort) {
       const full = outlet.refusal?.(batch);
-      if (full === undefined) void this.#offer(outlet, batch);
+      if (full === undefined) void this.#leaveWith(outlet, batch);
       else if (full.kind !== 'accepted') outlet.passedOver?.(batch, full);
     }
     return answers.length === 1 ? answers[0]! : Promise.all(answers).then(combine);
+  }
+
+  /** Nobody waits for this one: it holds the bytes itself until it is done with them. */
+  async #leaveWith(outlet: Outlet, batch: Batch): Promise<void> {
+    retainAll(batch.chunks);
+    await this.#offer(outlet, batch);
+    releaseAll(batch.chunks);
   }
 
   async #offer(outlet: Outlet, batch: Batch): Promise<Outcome> {

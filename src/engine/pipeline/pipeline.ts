@@ -3,6 +3,7 @@ import type { Transform } from '../../contract/component.ts';
 import type { Context, Counter } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
 import { WireError } from '../../wire/error.ts';
+import { releaseAll } from '../../wire/memory.ts';
 import type { Outlet } from './fan-out.ts';
 
 /** The way in: a list of transforms, then whatever comes next. */
@@ -26,9 +27,17 @@ export class Pipeline implements Outlet {
       const result = step.apply(current);
       if (result === undefined) return DONE;
       if ('kind' in result) return Promise.resolve(result);
+      if (current !== batch && result !== current) {
+        releaseAll(current.chunks, [...batch.chunks, ...result.chunks]);
+      }
       current = result;
     }
-    return this.#next.consume(current);
+    const answer = this.#next.consume(current);
+    if (current === batch) return answer;
+    return answer.then((outcome) => {
+      releaseAll(current.chunks, batch.chunks);
+      return outcome;
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Batch } from '../../contract/batch.ts';
 import type { Clock } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import { releaseAll, retainAll } from '../../wire/memory.ts';
 import type { QueueConfig } from '../config/config.ts';
 import { DrainRate } from './drain-rate.ts';
 import type { Lease, Ledger, Queue, QueueObserver } from './queue.ts';
@@ -110,6 +111,7 @@ export class MemoryQueue implements Queue {
     this.#ages.add(entry);
     this.#shares.add(batch.origin.tenant, entry.cost, batch.byteLength);
     this.#options.ledger.charge(batch.origin.tenant, batch.byteLength);
+    retainAll(batch.chunks);
     this.#options.observer.entered(batch);
     const taker = this.#takers.shift();
     if (taker === undefined) this.#inside.push(entry);
@@ -141,6 +143,7 @@ export class MemoryQueue implements Queue {
     this.#ages.remove(entry);
     this.#shares.remove(batch.origin.tenant, cost, batch.byteLength);
     this.#options.ledger.release(batch.origin.tenant, batch.byteLength);
+    releaseAll(batch.chunks);
     this.#drain.add(cost, this.#options.clock.now());
     entry.answer?.(answer);
     if (this.#ages.oldest === undefined) this.#stopping?.resolve();

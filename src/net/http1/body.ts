@@ -1,11 +1,15 @@
 import type { Bytes } from '../../contract/batch.ts';
+import { takeBytes } from '../../wire/memory.ts';
 
 const FIRST_CAPACITY = 16 * 1024;
 
-/** An uninitialised array in a buffer of its own: it can be transferred to another thread. */
+/**
+ * An array with arbitrary content, held by the caller (see `wire/memory`), in a buffer that it
+ * shares with nobody: it can be transferred to another thread. Not even empty ones are shared: a
+ * transfer would detach the buffer for all who hold it.
+ */
 export function allocateOwn(length: number): Bytes {
-  // Not even empty ones are shared: a transfer would detach the buffer for all who hold it.
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+  return takeBytes(length);
 }
 
 /** A body that is filled as it arrives. Bytes are copied once, into their final place. */
