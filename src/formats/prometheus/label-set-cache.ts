@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { areEqual, hashRange } from './ranges.ts';
 
 /** What a cache is bounded by. */
 export interface LabelSetCacheOptions<V> {
   /** Of keys, values and their bookkeeping. */
   readonly maxBytes: number;
   /** Bytes a value takes beyond its entry; 0 when absent. */
-  valueBytes?(value: V): number;
+  readonly valueBytes?: (value: V) => number;
 }
 
 interface Entry<V> {
@@ -68,7 +69,7 @@ export class LabelSetCache<V> {
   get(bytes: Uint8Array, start: number, end: number): V | undefined {
     const hash = hashRange(bytes, start, end, this.#seed);
     const entry = this.#segmentOf(hash).get(hash);
-    if (entry === undefined || !isEqual(entry.key, bytes, start, end)) {
+    if (entry === undefined || !isKey(entry.key, bytes, start, end)) {
       this.misses++;
       return undefined;
     }
@@ -98,29 +99,7 @@ export class LabelSetCache<V> {
   }
 }
 
-const MIX = 0x9e3779b1;
-
-/** A hash of 32 bits over a range, different in every cache. */
 // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
-export function hashRange(bytes: Uint8Array, start: number, end: number, seed: number): number {
-  let hash = seed ^ (end - start);
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
-    const word =
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    hash = Math.imul(hash ^ word, MIX);
-    hash = (hash << 13) | (hash >>> 19);
-  }
-  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, MIX);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
-}
-
-// oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
-function isEqual(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  const length = end - start;
-  if (key.length !== length) return false;
-  for (let i = 0; i < length; i++) if (key[i] !== bytes[start + i]) return false;
-  return true;
+function isKey(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  return key.length === end - start && areEqual(key, 0, bytes, start, key.length);
 }

@@ -1,4 +1,4 @@
-import { ownBytes } from '../../wire/memory.ts';
+import { releaseBytes, takeBytes } from '../../wire/memory.ts';
 import { copyRange } from '../../wire/splice.ts';
 import { sizeOfVarint, writeVarint } from '../../wire/varint.ts';
 import type { Bytes } from '../../contract/batch.ts';
@@ -15,15 +15,16 @@ export class Output {
   length = 0;
 
   constructor(capacity: number) {
-    this.bytes = ownBytes(capacity);
+    this.bytes = takeBytes(capacity);
   }
 
   /** Makes room for `size` more bytes. */
   reserve(size: number): void {
     const needed = this.length + size;
     if (needed <= this.bytes.length) return;
-    const grown = ownBytes(Math.max(needed, this.bytes.length * 2));
+    const grown = takeBytes(Math.max(needed, this.bytes.length * 2));
     copyRange(grown, 0, this.bytes, [0, this.length]);
+    releaseBytes(this.bytes);
     this.bytes = grown;
   }
 
@@ -90,11 +91,26 @@ export class Output {
     this.length = length;
   }
 
-  /** What was written, in a buffer of its own. */
+  /** What was written, in a buffer of its own, held by the caller. The output is used up. */
   finish(): Bytes {
-    const out = ownBytes(this.length);
-    copyRange(out, 0, this.bytes, [0, this.length]);
+    const { bytes, length } = this;
+    this.bytes = NOTHING;
     this.length = 0;
+    if (length * MAX_SLACK >= bytes.length) return new Uint8Array(bytes.buffer, 0, length);
+    const out = takeBytes(length);
+    copyRange(out, 0, bytes, [0, length]);
+    releaseBytes(bytes);
     return out;
   }
+
+  /** Lets go of what was written. */
+  discard(): void {
+    releaseBytes(this.bytes);
+    this.bytes = NOTHING;
+    this.length = 0;
+  }
 }
+
+/** A message that takes less of its buffer than one part in this many is copied out of it. */
+const MAX_SLACK = 2;
+const NOTHING: Bytes = new Uint8Array(0);

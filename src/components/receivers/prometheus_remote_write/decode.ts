@@ -12,6 +12,7 @@ import { ExpansionError } from '../../../formats/prometheus/read/symbols.ts';
 import { isSnappyFramed } from '../../../net/codec/snappy.ts';
 import { decompress, isRefusal } from '../../../net/decompress.ts';
 import { WireError } from '../../../wire/error.ts';
+import { releaseBytes } from '../../../wire/memory.ts';
 
 /** What decoding needs to know of the receiver. */
 export interface DecodeOptions {
@@ -72,6 +73,7 @@ function read(
     return rejectionOf(error);
   }
   const { bytes, counts, refused } = result;
+  if (bytes !== content && content !== request.body) releaseBytes(content);
   if (bytes === undefined && refused?.items === 0) return rejected(refused.reason, refused.message);
   const refusal = bytes === undefined ? undefined : permit.resize(bytes.length);
   if (refusal !== undefined) return refusal;

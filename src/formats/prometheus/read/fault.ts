@@ -29,6 +29,14 @@ export class Refusals {
   #others = 0;
   #first: Fault | undefined;
   #where = '';
+  #isWhole = false;
+
+  /** The request as a whole is not taken. */
+  addRequest(fault: Fault): void {
+    this.#isWhole = true;
+    this.#others++;
+    this.#first = fault;
+  }
 
   /** A part of a series, or a whole series with `items` items; `name` is of its metric. */
   add(fault: Fault, items: number, name: string): void {
@@ -43,6 +51,7 @@ export class Refusals {
   finish(): Refused | undefined {
     if (this.#first === undefined) return undefined;
     const { reason, message } = this.#first;
+    if (this.#isWhole) return { items: 0, others: 1, reason, message };
     const where = this.#where === '' ? '' : ` in series ${this.#where}`;
     const what =
       this.#items > 0

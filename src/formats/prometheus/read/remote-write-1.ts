@@ -93,7 +93,7 @@ class Reader {
         this.#leaveOut(top.tagStart, top.end);
       }
     }
-    if (known === 0 && this.#sawVersion2) this.#refusals.add(WRONG_VERSION, 0, '');
+    if (known === 0 && this.#sawVersion2) this.#refusals.addRequest(WRONG_VERSION);
     return this.#finish();
   }
 

@@ -33,17 +33,19 @@ export function readRemoteWrite2(bytes: Bytes, maxBytes: number): Read {
       series += top.end - top.start;
     } else sawVersion1 ||= top.number === REQUEST.timeseries || top.number === REQUEST.metadata;
   }
-  if (sawVersion1 && series === 0) refusals.add(WRONG_VERSION, 0, '');
+  if (sawVersion1 && series === 0) refusals.addRequest(WRONG_VERSION);
   const output = new Output(256 + Math.min(maxBytes, series * 4 + strings));
   const reader = new SeriesReader2({ bytes, symbols, output, refusals });
   top.enter(bytes);
   while (top.next()) {
     if (top.number === REQUEST_2.timeseries) reader.read(top.start, top.end);
   }
+  const chunk = output.length > 0 ? output.finish() : undefined;
+  if (chunk === undefined) output.discard();
   const refused = refusals.finish();
   return {
     counts: reader.counts,
-    ...(output.length > 0 && { bytes: output.finish() }),
+    ...(chunk !== undefined && { bytes: chunk }),
     ...(refused !== undefined && { refused }),
   };
 }
