@@ -162,6 +162,8 @@ export type ProcessorDefinition<C = unknown> =
 
 export interface TransformDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
+  /** Why items that do not come out are dropped, as the books say it; `filtered` when absent. */
+  readonly dropReason?: string;
   transform(config: C, context: Context): Transform;
 }
 

@@ -165,7 +165,9 @@ class Assembly {
       const context = this.#options.context('processors', id);
       if ('transform' in definition) {
         const transform = definition.transform(settings, context);
-        steps.unshift(new Step(transform, context, { pipeline: pipeline.id, processor: id }));
+        const { dropReason } = definition;
+        const names = { pipeline: pipeline.id, processor: id, dropReason };
+        steps.unshift(new Step(transform, context, names));
       } else if ('stage' in definition) {
         const stage = definition.stage(settings, through(steps, next), context);
         stages.unshift({ name: `processor ${id}`, part: stage });

@@ -52,6 +52,14 @@ test('when nothing is left, the client hears success and nothing goes on', async
   assert.equal(numbers.sum('processor_incoming_items', { processor: 'halve' }), 0);
 });
 
+test('a processor says why it drops, and the books say it too', async () => {
+  const { context, numbers } = stand();
+  const names = { pipeline: 'traces', processor: 'halve', dropReason: 'sampled' };
+  new Step(halve, context, names).apply(batch({ items: 8 }));
+  assert.equal(numbers.sum('pipeline_dropped_items', { reason: 'sampled' }), 4);
+  assert.equal(numbers.sum('pipeline_dropped_items', { reason: 'filtered' }), 0);
+});
+
 test('bytes a transform cannot read are refused alone', async () => {
   let broken = true;
   const { pipeline, taken, numbers } = open({

@@ -25,7 +25,10 @@ export class Pipeline implements Outlet {
     let current = batch;
     for (const step of this.#steps) {
       const result = step.apply(current);
-      if (result === undefined) return DONE;
+      if (result === undefined) {
+        if (current !== batch) releaseAll(current.chunks, batch.chunks);
+        return DONE;
+      }
       if ('kind' in result) return Promise.resolve(result);
       if (current !== batch && result !== current) {
         releaseAll(current.chunks, [...batch.chunks, ...result.chunks]);
@@ -41,6 +44,15 @@ export class Pipeline implements Outlet {
   }
 }
 
+/** Whose books a step keeps. */
+export interface StepNames {
+  /** Ids in the configuration. */
+  readonly pipeline: string;
+  readonly processor: string;
+  /** Why items that do not come out are dropped; `filtered` when absent. */
+  readonly dropReason?: string | undefined;
+}
+
 /** One transform with its counters. */
 export class Step {
   readonly #transform: Transform;
@@ -48,16 +60,15 @@ export class Step {
   readonly #incoming: Counter;
   readonly #outgoing: Counter;
   readonly #dropped: (reason: string) => Counter;
+  readonly #dropReason: string;
 
-  /** `pipeline` and `processor` are ids in the configuration; `context` is the processor's. */
-  constructor(
-    transform: Transform,
-    context: Context,
-    { pipeline, processor }: { readonly pipeline: string; readonly processor: string },
-  ) {
+  /** `context` is the processor's. */
+  constructor(transform: Transform, context: Context, names: StepNames) {
+    const { pipeline, processor, dropReason = 'filtered' } = names;
     const { meter } = context;
     this.#transform = transform;
     this.#context = context;
+    this.#dropReason = dropReason;
     this.#incoming = meter.counter('processor_incoming_items', 'Items given to a processor.', {
       processor,
     });
@@ -80,7 +91,7 @@ export class Step {
     }
     const items = result?.items ?? 0;
     this.#outgoing.add(items);
-    if (items < batch.items) this.#dropped('filtered').add(batch.items - items);
+    if (items < batch.items) this.#dropped(this.#dropReason).add(batch.items - items);
     return result;
   }
 
