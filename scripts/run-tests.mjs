@@ -1,7 +1,7 @@
 // Runs the test files on the Node of node_modules, a process each, and ends with the runner's summary.
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -15,6 +15,10 @@ const files =
 const { status } = spawnSync(
   process.execPath,
   ['--test', '--test-reporter=spec', '--test-timeout=300000', ...files],
-  { cwd: root, stdio: 'inherit' },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, MILLRACE_MAIN: join(root, 'dist', 'main.js') },
+  },
 );
 process.exit(status ?? 1);

@@ -19,7 +19,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const SMALLEST = 512;
 const LARGEST = 16 * 1024 * 1024;
 /** Free bytes kept at most. */
-const MAX_FREE = 48 * 1024 * 1024;
+const MAX_FREE = 16 * 1024 * 1024;
 /** Sizes per power of two: at most a quarter of a buffer is slack. */
 const STEPS = 4;
 

