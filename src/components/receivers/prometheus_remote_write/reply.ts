@@ -43,7 +43,7 @@ export function replyOf({ outcome, counts = {} }: Reply, asked: Asked): HttpRepl
   const message =
     outcome.kind === 'partial'
       ? outcome.message
-      : `${refused} exemplars or metadata entries are not valid and were not taken; the rest was`;
+      : `${refused} exemplars, metadata entries or empty series are not valid and were not taken; the rest was`;
   return textReply(400, message, headers);
 }
 

@@ -56,7 +56,7 @@ export class Refusals {
     const what =
       this.#items > 0
         ? `${this.#items} samples or histograms were not taken`
-        : `${this.#others} exemplars or metadata entries were not taken`;
+        : `${this.#others} exemplars, metadata entries or empty series were not taken`;
     return {
       items: this.#items,
       others: this.#others,
