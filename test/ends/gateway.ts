@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** `npm test` names the built program, which is what ships; without it the sources run. */
-const MAIN =
+export const MAIN =
   process.env['MILLRACE_MAIN'] ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 
