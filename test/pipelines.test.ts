@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { freePorts, startGateway } from './ends/gateway.ts';
+import { startSink } from './ends/otlp-sink.ts';
+
+const folder = fileURLToPath(new URL('../pipelines', import.meta.url));
+
+const REQUEST = JSON.stringify({
+  resourceSpans: [
+    {
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] },
+      scopeSpans: [
+        {
+          spans: [
+            {
+              traceId: '5b8efff798038103d269b633813fc60c',
+              spanId: 'eee19b7ec3c1b174',
+              name: 'hello',
+              kind: 1,
+              startTimeUnixNano: '1763700000000000000',
+              endTimeUnixNano: '1763700001000000000',
+            },
+          ],
+        },
+      ],
+    },
+  ],
+});
+
+/** The file with free ports in the place of those it listens on. */
+function movedTo(yaml: string, ports: readonly number[]): string {
+  const [grpc, http, metrics, health] = ports;
+  return yaml
+    .replace(/(?:localhost|0\.0\.0\.0):4317/g, `127.0.0.1:${grpc}`)
+    .replace(/(?:localhost|0\.0\.0\.0):4318/g, `127.0.0.1:${http}`)
+    .replace(/(?:localhost|0\.0\.0\.0):8888/g, `127.0.0.1:${metrics}`)
+    .replace(/(?:localhost|0\.0\.0\.0):13133/g, `127.0.0.1:${health}`)
+    .replace(/^ {2}health_check:$/m, `  health_check: { endpoint: "127.0.0.1:${health}" }`)
+    .replace(
+      /^service:$/m,
+      yaml.includes('telemetry:')
+        ? 'service:'
+        : `service:\n  telemetry: { metrics: { address: "127.0.0.1:${metrics}" } }`,
+    );
+}
+
+for (const file of globSync('*.yaml', { cwd: folder }).sort()) {
+  const yaml = readFileSync(join(folder, file), 'utf8');
+  if (!yaml.includes('otlp:')) continue;
+
+  test(`pipelines/${file} runs as it is and takes a span`, async () => {
+    const sink = await startSink();
+    const ports = await freePorts(4);
+    const [grpc = 0, http = 0] = ports;
+    const gateway = await startGateway(movedTo(yaml, ports), [grpc, http], {
+      BACKEND_ENDPOINT: `http://127.0.0.1:${sink.http}`,
+    });
+    try {
+      const answer = await fetch(`http://127.0.0.1:${http}/v1/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: REQUEST,
+      });
+      assert.equal(answer.status, 200, await answer.text());
+    } finally {
+      assert.equal(await gateway.stop(), 0, gateway.output());
+      await sink.close();
+    }
+  });
+
+  test(`pipelines/${file} tells editors where its schema is`, () => {
+    assert.match(yaml, /^# yaml-language-server: \$schema=\.\.\/millrace\.schema\.json\n/);
+  });
+}
