@@ -11,6 +11,7 @@ export const registry: Registry = {
     attributes: () => import('./components/processors/attributes/index.ts'),
     batch: () => import('./components/processors/batch/index.ts'),
     memory_limiter: () => import('./components/processors/memory_limiter/index.ts'),
+    relabel: () => import('./components/processors/relabel/index.ts'),
     resource: () => import('./components/processors/resource/index.ts'),
   },
   exporters: {

@@ -110,8 +110,15 @@ export interface Receiver extends Lifecycle {
   decode(request: RawRequest, permit: Permit): Decoded | Outcome | Promise<Decoded | Outcome>;
 }
 
-/** Rewrites a batch: no I/O, no waiting. `undefined` when nothing is left of it. */
-export type Transform = (batch: Batch) => Batch | undefined;
+/**
+ * Rewrites a batch: no I/O, no waiting. `undefined` when nothing is left of it. Items that are
+ * missing afterwards are counted with the reason of the definition, but for those that it gives
+ * another reason with `drop`.
+ */
+export type Transform = (batch: Batch, drop?: DropItems) => Batch | undefined;
+
+/** Says why items are not in the result. `reason` is a metric label from a small fixed set. */
+export type DropItems = (reason: string, items: number) => void;
 
 /** A processor with state or time of its own: aggregation, tail sampling. */
 export interface Stage extends Consumer, Lifecycle {}

@@ -60,6 +60,20 @@ test('a processor says why it drops, and the books say it too', async () => {
   assert.equal(numbers.sum('pipeline_dropped_items', { reason: 'filtered' }), 0);
 });
 
+test('items are counted with the reason a transform gives, the others as filtered', async () => {
+  const { pipeline, taken, numbers } = open({
+    picky: (given, drop) => {
+      drop?.('relabel', 3);
+      drop?.('missing_name', 0);
+      return withChunks(given, given.chunks, 4);
+    },
+  });
+  await pipeline.consume(batch({ items: 8 }));
+  assert.equal(taken[0]?.items, 4);
+  const f = (reason: string) => numbers.sum('pipeline_dropped_items', { reason });
+  assert.deepEqual([f('relabel'), f('filtered'), f('missing_name')], [3, 1, 0]);
+});
+
 test('bytes a transform cannot read are refused alone', async () => {
   let broken = true;
   const { pipeline, taken, numbers } = open({

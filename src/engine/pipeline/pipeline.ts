@@ -60,6 +60,8 @@ export class Step {
   readonly #incoming: Counter;
   readonly #outgoing: Counter;
   readonly #dropped: (reason: string) => Counter;
+  // Items of the current batch that the transform has given a reason for.
+  #explained = 0;
   readonly #dropReason: string;
 
   /** `context` is the processor's. */
@@ -84,23 +86,32 @@ export class Step {
   apply(batch: Batch): Batch | Outcome | undefined {
     this.#incoming.add(batch.items);
     let result: Batch | undefined;
+    this.#explained = 0;
     try {
-      result = this.#transform(batch);
+      result = this.#transform(batch, this.#drop);
     } catch (error) {
       return this.#failed(batch, error);
     }
     const items = result?.items ?? 0;
     this.#outgoing.add(items);
-    if (items < batch.items) this.#dropped(this.#dropReason).add(batch.items - items);
+    const others = batch.items - items - this.#explained;
+    if (others > 0) this.#dropped(this.#dropReason).add(others);
     return result;
   }
 
+  readonly #drop = (reason: string, items: number): void => {
+    if (items === 0) return;
+    this.#explained += items;
+    this.#dropped(reason).add(items);
+  };
+
   #failed(batch: Batch, error: unknown): Outcome {
+    const lost = batch.items - this.#explained;
     if (error instanceof WireError) {
-      this.#dropped('malformed').add(batch.items);
+      this.#dropped('malformed').add(lost);
       return { kind: 'rejected', reason: 'malformed', message: error.message, fault: 'invalid' };
     }
-    this.#dropped('processor_bug').add(batch.items);
+    this.#dropped('processor_bug').add(lost);
     const stack = error instanceof Error ? error.stack : String(error);
     this.#context.log.error('bug in a processor, please report it', { stack });
     const message = `${this.#context.id} failed unexpectedly on this request`;

@@ -1,0 +1,116 @@
+import type { Bytes } from '../../../contract/batch.ts';
+import { FieldCursor } from '../../../wire/cursor.ts';
+import { LabelSetCache } from '../label-set-cache.ts';
+import { Output } from '../output.ts';
+import { SERIES } from '../schema.ts';
+import { SeriesCursor } from '../walk.ts';
+import { METRIC_NAME } from './label-name.ts';
+import type { RelabelRules } from './rules.ts';
+import { SeriesLabels } from './series-labels.ts';
+
+/** A chunk of the form after the rules. */
+export interface Rewritten {
+  /** The very same array when nothing changed; empty when nothing is left. */
+  readonly bytes: Bytes;
+  /** Samples and histograms of series that a rule dropped. */
+  readonly dropped: number;
+  /** Samples and histograms of series that the rules left without a metric name. */
+  readonly nameless: number;
+}
+
+/** What a label set becomes: other labels as bytes, or one of these. */
+const UNCHANGED: Uint8Array = new Uint8Array(0);
+const DROPPED: Uint8Array = new Uint8Array(0);
+const NAMELESS: Uint8Array = new Uint8Array(0);
+
+/** What a buffer takes beside its bytes. */
+const BUFFER_BYTES = 200;
+
+const SERIES_TAG = 0x0a;
+
+/**
+ * Relabels the series of chunks. Each distinct label set pays for the rules once, as long as it
+ * is remembered; a series whose labels do not change is copied as it came, neighbours in one go.
+ * Exemplars and metadata are not looked at: they stay with their series, or go with it.
+ */
+export class SeriesRewriter {
+  readonly #rules: RelabelRules;
+  readonly #known: LabelSetCache<Uint8Array>;
+  readonly #labels = new SeriesLabels();
+  readonly #series = new SeriesCursor();
+  readonly #fields = new FieldCursor();
+  readonly #output = new Output(4096);
+  #chunk: Uint8Array = new Uint8Array(0);
+
+  /** `maxBytes` is for what is remembered. */
+  constructor(rules: RelabelRules, maxBytes: number) {
+    this.#rules = rules;
+    const valueBytes = ({ length }: Uint8Array) => (length === 0 ? 0 : length + BUFFER_BYTES);
+    this.#known = new LabelSetCache({ maxBytes, valueBytes });
+  }
+
+  /** Label sets that were known and that were not, since the beginning. */
+  get lookups(): { readonly hits: number; readonly misses: number } {
+    return this.#known;
+  }
+
+  /** Bytes that are remembered. */
+  get bytes(): number {
+    return this.#known.bytes;
+  }
+
+  rewrite(chunk: Bytes): Rewritten {
+    this.#chunk = chunk;
+    this.#labels.begin(chunk);
+    const output = this.#output;
+    const series = this.#series.enter(chunk);
+    let [copied, dropped, nameless] = [0, 0, 0];
+    while (series.next()) {
+      const { start, end, labelsEnd } = series;
+      const labels = this.#labelsOf(start, labelsEnd);
+      if (labels === UNCHANGED) continue;
+      output.append(chunk, copied, series.tagStart);
+      copied = end;
+      if (labels === DROPPED) dropped += this.#items(labelsEnd, end);
+      else if (labels === NAMELESS) nameless += this.#items(labelsEnd, end);
+      else {
+        const rest = end - labelsEnd;
+        output.reserve(6 + labels.length + rest);
+        output.byte(SERIES_TAG);
+        output.varint(labels.length + rest);
+        output.copy(labels, 0, labels.length);
+        output.copy(chunk, labelsEnd, end);
+      }
+    }
+    if (copied === 0) return { bytes: chunk, dropped, nameless };
+    output.append(chunk, copied, chunk.length);
+    return { bytes: output.finish(), dropped, nameless };
+  }
+
+  #labelsOf(start: number, end: number): Uint8Array {
+    const bytes = this.#chunk;
+    const known = this.#known.get(bytes, start, end);
+    if (known !== undefined) return known;
+    const result = this.#relabel(start, end);
+    this.#known.set(bytes, start, end, result);
+    return result;
+  }
+
+  #relabel(start: number, end: number): Uint8Array {
+    const labels = this.#labels;
+    labels.enter(start, end);
+    if (!this.#rules.apply(labels)) return DROPPED;
+    const result = labels.finish();
+    if (result === undefined) return UNCHANGED;
+    return labels.get(METRIC_NAME) === '' ? NAMELESS : result;
+  }
+
+  /** Samples and histograms behind the labels of a series. */
+  #items(labelsEnd: number, end: number): number {
+    let items = 0;
+    const fields = this.#fields.enter(this.#chunk, labelsEnd, end);
+    while (fields.next())
+      if (fields.number === SERIES.sample || fields.number === SERIES.histogram) items++;
+    return items;
+  }
+}

@@ -1,0 +1,185 @@
+import type { Bytes } from '../../../contract/batch.ts';
+import { Output } from '../output.ts';
+import { LabelCursor } from '../walk.ts';
+import type { LabelName } from './label-name.ts';
+import type { LabelSet } from './label-set.ts';
+import { isNamed, NameTable } from './name-table.ts';
+
+// message Label { string name = 1; string value = 2; }
+const LABEL_TAG = 0x0a;
+const NAME_TAG = 0x0a;
+const VALUE_TAG = 0x12;
+
+/**
+ * The labels of a series on the wire. Names are compared as bytes, a value becomes text when a
+ * rule asks for it, and labels that were not set are copied. Reused from series to series.
+ */
+export class SeriesLabels implements LabelSet {
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** The same memory, which is a `Buffer` where it becomes text. */
+  #text = Buffer.alloc(0);
+  #start = 0;
+  #end = 0;
+  // Labels of the wire, then those that were set.
+  #read = 0;
+  #size = 0;
+  #edited = false;
+  readonly #tagStarts: number[] = [];
+  readonly #nameStarts: number[] = [];
+  readonly #nameEnds: number[] = [];
+  readonly #valueStarts: number[] = [];
+  readonly #valueEnds: number[] = [];
+  readonly #present: boolean[] = [];
+  readonly #values: (string | undefined)[] = [];
+  readonly #names: (LabelName | undefined)[] = [];
+  readonly #table = new NameTable();
+  readonly #cursor = new LabelCursor();
+  readonly #output = new Output(1024);
+
+  /** Says which chunk the series are in. */
+  begin(chunk: Bytes): void {
+    this.#bytes = chunk;
+    this.#text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+  }
+
+  /** Begins with the labels of a valid series of the form, from `start` to `end`. */
+  enter(start: number, end: number): void {
+    this.#start = start;
+    this.#end = end;
+    this.#edited = false;
+    let index = 0;
+    const cursor = this.#cursor.enter(this.#bytes, start, end);
+    for (; cursor.next(); index++) {
+      this.#tagStarts[index] = cursor.tagStart;
+      this.#nameStarts[index] = cursor.nameStart;
+      this.#nameEnds[index] = cursor.nameEnd;
+      this.#valueStarts[index] = cursor.valueStart;
+      this.#valueEnds[index] = cursor.valueEnd;
+      this.#present[index] = true;
+      this.#values[index] = undefined;
+      this.#names[index] = undefined;
+    }
+    this.#read = index;
+    this.#size = index;
+  }
+
+  get(name: LabelName): string {
+    const index = this.#find(name);
+    return index < 0 ? '' : this.#valueAt(index);
+  }
+
+  set(name: LabelName, value: string): void {
+    const index = this.#find(name);
+    if (index < 0 && value === '') return;
+    this.#edited = true;
+    if (index >= this.#read && value !== '') {
+      this.#values[index] = value;
+      return;
+    }
+    if (index >= 0) this.#present[index] = false;
+    if (value === '') return;
+    this.#names[this.#size] = name;
+    this.#values[this.#size] = value;
+    this.#present[this.#size++] = true;
+  }
+
+  names(): readonly LabelName[] {
+    const names: LabelName[] = [];
+    for (let index = 0; index < this.#size; index++)
+      if (this.#present[index] === true) names.push(this.#nameAt(index));
+    return names;
+  }
+
+  /** The labels as the form wants them, copied; undefined when they are as they were. */
+  finish(): Uint8Array | undefined {
+    if (!this.#edited) return undefined;
+    const output = this.#output;
+    output.backTo(0);
+    const added = this.#added();
+    let next = 0;
+    for (let index = 0; index < this.#read; index++) {
+      if (this.#present[index] !== true) continue;
+      while (next < added.length && this.#isBefore(added[next]!, index))
+        this.#write(added[next++]!);
+      const end = index + 1 < this.#read ? this.#tagStarts[index + 1]! : this.#end;
+      output.append(this.#bytes, this.#tagStarts[index]!, end);
+    }
+    while (next < added.length) this.#write(added[next++]!);
+    return this.#isAsBefore() ? undefined : output.bytes.slice(0, output.length);
+  }
+
+  #find(name: LabelName): number {
+    for (let index = this.#read; index < this.#size; index++)
+      if (this.#present[index] === true && this.#names[index]!.text === name.text) return index;
+    const bytes = this.#bytes;
+    const length = name.bytes.length;
+    for (let index = 0; index < this.#read; index++) {
+      const start = this.#nameStarts[index]!;
+      const end = this.#nameEnds[index]!;
+      if (end - start !== length || this.#present[index] !== true) continue;
+      if (isNamed(name, bytes, start, end)) return index;
+    }
+    return -1;
+  }
+
+  #nameAt(index: number): LabelName {
+    const known = this.#names[index];
+    if (known !== undefined) return known;
+    const name = this.#table.find(this.#text, this.#nameStarts[index]!, this.#nameEnds[index]!);
+    this.#names[index] = name;
+    return name;
+  }
+
+  #valueAt(index: number): string {
+    const known = this.#values[index];
+    if (known !== undefined) return known;
+    const value = this.#text.toString('utf8', this.#valueStarts[index], this.#valueEnds[index]);
+    this.#values[index] = value;
+    return value;
+  }
+
+  /** Indexes of the labels that were set, by name. */
+  #added(): number[] {
+    const added: number[] = [];
+    for (let index = this.#read; index < this.#size; index++)
+      if (this.#present[index] === true) added.push(index);
+    const bytesOf = (index: number) => this.#names[index]!.bytes;
+    if (added.length > 1) added.sort((a, b) => Buffer.compare(bytesOf(a), bytesOf(b)));
+    return added;
+  }
+
+  /** Whether a label that was set comes before one of the wire. */
+  #isBefore(added: number, index: number): boolean {
+    const wanted = this.#names[added]!.bytes;
+    const [start, end] = [this.#nameStarts[index]!, this.#nameEnds[index]!];
+    const length = Math.min(wanted.length, end - start);
+    for (let i = 0; i < length; i++) {
+      const difference = wanted[i]! - this.#bytes[start + i]!;
+      if (difference !== 0) return difference < 0;
+    }
+    return wanted.length < end - start;
+  }
+
+  #write(index: number): void {
+    const output = this.#output;
+    const name = this.#names[index]!.bytes;
+    const value = this.#values[index]!;
+    const label = output.open(LABEL_TAG, 1);
+    output.delimited(NAME_TAG, name, 0, name.length);
+    const length = Buffer.byteLength(value);
+    output.reserve(length + 6);
+    output.byte(VALUE_TAG);
+    output.varint(length);
+    encoder.encodeInto(value, output.bytes.subarray(output.length, output.length + length));
+    output.length += length;
+    output.close(label, 1);
+  }
+
+  #isAsBefore(): boolean {
+    const { bytes, length } = this.#output;
+    if (length !== this.#end - this.#start) return false;
+    return this.#text.compare(bytes, 0, length, this.#start, this.#end) === 0;
+  }
+}
+
+const encoder = new TextEncoder();
