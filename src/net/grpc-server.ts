@@ -1,7 +1,9 @@
 import type { GrpcHandler } from './grpc.ts';
 import { emptied } from './http-server.ts';
-import { GrpcExchange } from './http2/call.ts';
-import { Http2Sessions, type SessionLimits } from './http2/sessions.ts';
+import { Http2Connections } from './h2/connections.ts';
+import { GrpcExchange } from './h2/grpc-exchange.ts';
+import type { SessionLimits } from './h2/life.ts';
+import { TurnEnd } from './h2/outbox.ts';
 import { Listener, type ListenOptions } from './listen/listener.ts';
 
 /** What a gRPC server needs to be told. */
@@ -24,24 +26,35 @@ const MAX_SWEEP_MS = 1000;
 /** Unary gRPC over HTTP/2. Messages are handed over undecoded, in a buffer of their own. */
 export class GrpcServer {
   readonly #listener: Listener;
-  readonly #sessions: Http2Sessions;
+  readonly #connections: Http2Connections;
   readonly #options: GrpcServerOptions;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    const turn = new TurnEnd();
     const service = {
       handler: options.handler,
       encodings: new Set(options.encodings),
       acceptEncoding: ['identity', ...options.encodings].join(','),
-      readTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS,
+      turn,
       failed: (error: unknown) => options.failed(error),
     };
-    this.#sessions = new Http2Sessions(options.limits, (stream, headers, clientAddress) =>
-      new GrpcExchange(stream, service).open(headers, clientAddress),
+    this.#connections = new Http2Connections(
+      {
+        limits: options.limits,
+        readTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS,
+        open: (stream) => {
+          const exchange = new GrpcExchange(stream, service);
+          stream.exchange = exchange;
+          exchange.open();
+        },
+        failed: service.failed,
+      },
+      turn,
     );
     this.#listener = new Listener({ ...options.listen, alpn: ['h2'] }, (socket) =>
-      this.#sessions.accept(socket),
+      this.#connections.accept(socket),
     );
   }
 
@@ -58,10 +71,16 @@ export class GrpcServer {
   /** Resolves when the address is bound. */
   async start(): Promise<void> {
     await this.#listener.start();
-    const { maxIdleMs, maxAgeMs, pingAfterMs, pingTimeoutMs } = this.#options.limits;
-    const limits = [maxIdleMs, maxAgeMs, pingAfterMs, pingTimeoutMs].filter((ms) => ms > 0);
+    const { limits: of, readTimeoutMs = READ_TIMEOUT_MS } = this.#options;
+    const limits = [
+      of.maxIdleMs,
+      of.maxAgeMs,
+      of.pingAfterMs,
+      of.pingTimeoutMs,
+      readTimeoutMs,
+    ].filter((ms) => ms > 0);
     const every = Math.max(MIN_SWEEP_MS, Math.min(MAX_SWEEP_MS, ...limits.map((ms) => ms / 4)));
-    this.#sweeper = setInterval(() => this.#sessions.sweep(Date.now()), every);
+    this.#sweeper = setInterval(() => this.#connections.sweep(Date.now()), every);
     this.#sweeper.unref();
   }
 
@@ -71,7 +90,7 @@ export class GrpcServer {
    */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#listener.close();
-    this.#sessions.drain();
+    this.#connections.drain();
     await emptied(this.#listener, deadline);
     clearInterval(this.#sweeper);
   }

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { HttpHandler, HttpLimits } from './http.ts';
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts';
-import { Http2Sessions } from './http2/sessions.ts';
-import { Http2Exchange } from './http2/upload.ts';
+import { Http2Connections } from './h2/connections.ts';
+import { HttpExchange } from './h2/http-exchange.ts';
 import { clientAddressOf, Listener, type ListenOptions } from './listen/listener.ts';
 
 /** What an HTTP server needs to be told. */
@@ -33,7 +33,7 @@ export class HttpServer {
   readonly #host: ConnectionHost;
   readonly #http1 = new Set<Http1Connection>();
   readonly #undecided = new Map<Socket, number>();
-  readonly #http2: Http2Sessions;
+  readonly #http2: Http2Connections;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -44,8 +44,8 @@ export class HttpServer {
       failed: (error) => options.failed(error),
       refused: (status, message) => options.refused?.(status, message),
     };
-    this.#http2 = new Http2Sessions(
-      {
+    this.#http2 = new Http2Connections({
+      limits: {
         maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
         maxHeaderBytes: limits.maxHeaderBytes,
         maxIdleMs: limits.idleTimeoutMs,
@@ -56,14 +56,15 @@ export class HttpServer {
         minPingIntervalMs: 0,
         pingWithoutStream: true,
       },
-      (stream, headers, clientAddress) => {
-        const exchange = new Http2Exchange(stream, (error) => options.failed(error));
-        if (limits.readTimeoutMs > 0) {
-          stream.setTimeout(limits.readTimeoutMs, () => stream.close());
-        }
-        exchange.open(headers, handler, clientAddress);
+      readTimeoutMs: limits.readTimeoutMs,
+      open: (stream) => {
+        const exchange = new HttpExchange(stream, (error) => options.failed(error));
+        stream.exchange = exchange;
+        exchange.open(handler);
       },
-    );
+      failed: (error) => options.failed(error),
+      refused: (status, message) => options.refused?.(status, message),
+    });
     this.#listener = new Listener({ alpn: ['h2', 'http/1.1'], ...options.listen }, (socket) =>
       this.#accept(socket),
     );

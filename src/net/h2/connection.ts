@@ -322,12 +322,8 @@ export class Http2Connection implements FrameSink, StreamHost {
 
   reset(id: number): void {
     const stream = this.#known(id);
-    if (stream === undefined) {
-      this.idle();
-      return;
-    }
     if (!this.#resets.use()) throw new ConnectionError(ERROR.enhanceYourCalm, 'too many resets');
-    this.#close(stream);
+    if (stream !== undefined) this.#close(stream);
   }
 
   over(stream: Stream, code: number): void {
@@ -372,7 +368,9 @@ export class Http2Connection implements FrameSink, StreamHost {
     stream.closed = true;
     this.#outbox.forget(stream);
     this.#streams.delete(stream.id);
-    this.#idle.grant(IDLE_PER_REQUEST);
+    if (stream.answered) this.#idle.grant(IDLE_PER_REQUEST);
+    // Some clients reset what was answered in full; without a body that would be an attack.
+    if (stream.answered && stream.received > 0) this.#resets.grant(1);
     this.#life.active(Date.now());
     stream.exchange?.closed();
     this.#endWhenDone();

@@ -3,7 +3,7 @@ import { byteSize, duration, ignored, listenAddress, secret } from '../../../con
 import { CODINGS } from '../../../net/decompress.ts';
 import type { CorsOptions } from '../../../net/cors.ts';
 import type { HttpLimits } from '../../../net/http.ts';
-import type { SessionLimits } from '../../../net/http2/sessions.ts';
+import type { SessionLimits } from '../../../net/h2/life.ts';
 import { type ServerTlsConfig, serverTlsSettings } from '../../../net/listen/server-tls.ts';
 import type { Signal } from '../../../contract/batch.ts';
 
