@@ -3,6 +3,7 @@ import { FieldCursor } from '../../../wire/cursor.ts';
 import { LENGTH_DELIMITED } from '../../../wire/varint.ts';
 import type { LabelSetCache } from '../label-set-cache.ts';
 import { Output } from '../output.ts';
+import { areEqual } from '../ranges.ts';
 import { REQUEST, REQUEST_2, SERIES } from '../schema.ts';
 import { type Fault, type Read, Refusals } from './fault.ts';
 import { HistogramCheck } from './histogram.ts';
@@ -41,6 +42,11 @@ class Found {
   /** Histograms and exemplars that stay behind. */
   faulty = 0;
 
+  /** Nothing of the series goes on. */
+  get isEmpty(): boolean {
+    return this.samples + this.histograms + this.exemplars === 0;
+  }
+
   clear(): void {
     this.samples = 0;
     this.histograms = 0;
@@ -65,6 +71,8 @@ class Reader {
   // Present once something differs from the request, with all that is valid before #taken.
   #output: Output | undefined;
   #taken = 0;
+  // Of the labels collected last; -1 when something stands between them.
+  #labelsEnd = 0;
   #sawVersion2 = false;
 
   constructor(bytes: Bytes, cache: LabelSetCache<Normalised> | undefined) {
@@ -136,8 +144,7 @@ class Reader {
     const isSorted = labelsEnd >= 0 && this.#content(labelsEnd, end);
     if (!isSorted) return this.#closerLook(tagStart, start, end);
     const found = this.#found;
-    const isEmpty = found.samples + found.histograms + found.exemplars === 0;
-    if (found.faulty > 0 || isEmpty) {
+    if (found.faulty > 0 || found.isEmpty) {
       const labels = this.#bytes.subarray(start, labelsEnd);
       this.#rewrite(tagStart, start, end, labels);
     }
@@ -146,6 +153,7 @@ class Reader {
 
   #count(): void {
     const [found, total] = [this.#found, this.#total];
+    if (found.isEmpty) return;
     total.samples += found.samples;
     total.histograms += found.histograms;
     total.exemplars += found.exemplars;
@@ -200,13 +208,22 @@ class Reader {
       this.#leaveOut(tagStart, end);
       return;
     }
-    this.#rewrite(tagStart, start, end, labels);
+    const { faulty, isEmpty } = this.#found;
+    if (faulty > 0 || isEmpty || !this.#isAlready(labels, start))
+      this.#rewrite(tagStart, start, end, labels);
     this.#count();
+  }
+
+  /** Whether the labels stand at the start of the series just as they should be: long ones may. */
+  #isAlready(labels: Bytes, start: number): boolean {
+    const { length } = labels;
+    return this.#labelsEnd === start + length && areEqual(labels, 0, this.#bytes, start, length);
   }
 
   /** The labels of a series as they should be, or what is wrong with them. */
   #normalised(start: number, end: number): Normalised {
-    const labelsEnd = this.#collect(start, end);
+    this.#labelsEnd = this.#collect(start, end);
+    const labelsEnd = this.#labelsEnd;
     if (labelsEnd < 0) return this.#labels.normalise(this.#bytes);
     const known = this.#cache?.get(this.#bytes, start, labelsEnd);
     if (known !== undefined) return known;
@@ -243,8 +260,7 @@ class Reader {
       else this.#refusePart(fault, fields.number === SERIES.histogram ? 1 : 0, start, end);
     }
     output.close(series, 2);
-    const { samples, histograms, exemplars } = this.#found;
-    if (samples + histograms + exemplars === 0) output.backTo(before);
+    if (this.#found.isEmpty) output.backTo(before);
   }
 
   #faultOf({ number, start, end }: FieldCursor): Fault | undefined {
