@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { MemoryLimits } from '../../contract/component.ts';
 import type { Pressure } from './budget-memory.ts';
@@ -34,8 +34,14 @@ function pressureOf(rss: number, limits: MemoryLimits): Pressure {
   return rss > limits.softBytes ? 1 : 0;
 }
 
-let collect: (() => void) | undefined;
+/** New memory outside the heap that is worth a collection of the young. */
+const YOUNG_BYTES = 16 * 1024 * 1024;
+
+type Collect = (what?: { readonly type: 'minor' }) => void;
+
+let collect: Collect | undefined;
 let lastCollection = 0;
+let outsideBefore = 0;
 
 /**
  * Collects this thread's garbage under pressure, now and then. Without it a process that refuses
@@ -51,9 +57,24 @@ export function collectUnderPressure(pressure: Pressure): void {
   collect();
 }
 
+/**
+ * Collects this thread's young garbage once much memory was taken outside its heap: what sockets
+ * read lies there and dies at once. V8 knows only one answer to such memory, a major collection
+ * for every 64 MB, eight a second at 1,000 requests of 200 kB; a collection of the young costs a
+ * fraction of that and lets less pile up. Call it every 50 ms or so.
+ */
+export function collectYoung(): void {
+  const outside = getHeapStatistics().external_memory;
+  outsideBefore = Math.min(outsideBefore, outside);
+  if (outside - outsideBefore < YOUNG_BYTES) return;
+  collect ??= exposeCollector();
+  collect({ type: 'minor' });
+  outsideBefore = getHeapStatistics().external_memory;
+}
+
 /** Works in a running process and needs no flag on its command line. */
-function exposeCollector(): () => void {
-  if (globalThis.gc !== undefined) return globalThis.gc as () => void;
+function exposeCollector(): Collect {
+  if (globalThis.gc !== undefined) return globalThis.gc as Collect;
   setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
+  return runInNewContext('gc') as Collect;
 }

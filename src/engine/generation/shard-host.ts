@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Registry } from '../../contract/registry.ts';
 import { trimMemory } from '../../wire/memory.ts';
 import { Budget } from '../admission/budget.ts';
-import { collectUnderPressure } from '../admission/memory-guard.ts';
+import { collectUnderPressure, collectYoung } from '../admission/memory-guard.ts';
 import { HandOver } from '../shard/hand-over.ts';
 import { Loads, startLoadSampler } from '../shard/loads.ts';
 import type { FromShard, ShardSetup, ToShard } from '../shard/messages.ts';
@@ -127,6 +127,7 @@ class ShardHost {
         this.#budget.sample(performance.now());
         this.#handOver.adapt(utilisation);
         collectUnderPressure(this.#budget.pressure);
+        collectYoung();
       }),
     );
   }
