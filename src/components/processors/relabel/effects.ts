@@ -1,6 +1,6 @@
 import { METRIC_NAME } from '../../../formats/prometheus/relabel/label-name.ts';
 import type { RuleConfig } from '../../../formats/prometheus/relabel/settings.ts';
-import { hasReference } from '../../../formats/prometheus/relabel/template.ts';
+import { hasReference } from '../../../formats/prometheus/relabel/text/template.ts';
 import { isResourceLabel } from './record-labels.ts';
 
 /** What a list of rules can do to records and resources, told from the rules alone. */

@@ -1,11 +1,11 @@
-import { Expression } from './expression.ts';
-import { hashMod } from './hash-mod.ts';
+import { Expression } from './text/expression.ts';
+import { hashMod } from './text/hash-mod.ts';
 import { isLabelName, LabelName, type Naming } from './label-name.ts';
 import type { LabelSet } from './label-set.ts';
-import { lowerCase, upperCase } from './letter-case.ts';
-import { Memo } from './memo.ts';
+import { lowerCase, upperCase } from './text/letter-case.ts';
+import { Memo } from './text/memo.ts';
 import type { RuleConfig } from './settings.ts';
-import { type Groups, Template } from './template.ts';
+import { type Groups, Template } from './text/template.ts';
 
 /** A rule that works on one label set; false when it drops the series. */
 export type Rule = (labels: LabelSet) => boolean;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { findExpressionMistake } from './expression.ts';
+import { findExpressionMistake } from './text/expression.ts';
 import { isLabelName, isLabelTemplate, type Naming } from './label-name.ts';
-import { hasReference } from './template.ts';
+import { hasReference } from './text/template.ts';
 
 export const ACTIONS = [
   'replace',
