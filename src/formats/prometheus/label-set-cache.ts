@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { copyRange } from '../../wire/splice.ts';
 import { areEqual, hashRange } from './ranges.ts';
 
 /** What a cache is bounded by. */
@@ -81,7 +82,9 @@ export class LabelSetCache<V> {
   // oxlint-disable-next-line max-params -- the range of `get` and what to remember of it
   set(bytes: Uint8Array, start: number, end: number, value: V): void {
     const hash = hashRange(bytes, start, end, this.#seed);
-    this.#segmentOf(hash).set(hash, { key: bytes.slice(start, end), value });
+    const key = new Uint8Array(end - start);
+    copyRange(key, 0, bytes, [start, end]);
+    this.#segmentOf(hash).set(hash, { key, value });
   }
 
   #segmentOf(hash: number): LRUCache<number, Entry<V>> {

@@ -1,5 +1,7 @@
 import type { Bytes } from '../../contract/batch.ts';
 import { FieldCursor } from '../../wire/cursor.ts';
+import { ownBytes } from '../../wire/memory.ts';
+import { copyRange } from '../../wire/splice.ts';
 import { REQUEST, SERIES } from './schema.ts';
 
 /** How large a part may become; 0 is no limit. */
@@ -27,7 +29,7 @@ export function splitChunk(chunk: Bytes, { maxItems, maxBytes }: Limits): Part[]
   let items = 0;
   const cut = (end: number) => {
     const isAll = start === 0 && end === chunk.length;
-    parts.push({ bytes: isAll ? chunk : chunk.slice(start, end), items });
+    parts.push({ bytes: isAll ? chunk : copyOf(chunk, start, end), items });
     start = end;
     items = 0;
   };
@@ -40,6 +42,12 @@ export function splitChunk(chunk: Bytes, { maxItems, maxBytes }: Limits): Part[]
   }
   if (start < chunk.length || parts.length === 0) cut(chunk.length);
   return parts;
+}
+
+function copyOf(chunk: Bytes, start: number, end: number): Bytes {
+  const bytes = ownBytes(end - start);
+  copyRange(bytes, 0, chunk, [start, end]);
+  return bytes;
 }
 
 function itemsOf(inner: FieldCursor, chunk: Bytes, { start, end }: FieldCursor): number {

@@ -1,7 +1,14 @@
 import type { Bytes } from '../../../contract/batch.ts';
 import type { FieldCursor } from '../../../wire/cursor.ts';
 import { WireError } from '../../../wire/error.ts';
-import { LENGTH_DELIMITED, readUint32, VARINT } from '../../../wire/varint.ts';
+import { copyRange } from '../../../wire/splice.ts';
+import {
+  LENGTH_DELIMITED,
+  readUint32,
+  sizeOfVarint,
+  VARINT,
+  writeVarint,
+} from '../../../wire/varint.ts';
 import type { Output } from '../output.ts';
 import { type Fault, NOT_UTF8, quoted } from './fault.ts';
 import { compareRanges, LabelList } from './labels.ts';
@@ -18,6 +25,8 @@ export class LabelRefs {
   readonly #list = new LabelList();
   #refs = new Uint32Array(64);
   #count = 0;
+  /** Of all strings, once `#faultOfRefs` has found nothing. */
+  #textBytes = 0;
 
   constructor(bytes: Bytes, symbols: SymbolTable) {
     this.#bytes = bytes;
@@ -40,7 +49,7 @@ export class LabelRefs {
     const fault = this.#faultOfRefs();
     if (fault !== undefined) return fault;
     if (this.#areSorted()) {
-      for (let i = 0; i < this.#count; i += 2) this.#writeLabel(output, i);
+      this.#writeLabels(output);
       return undefined;
     }
     const labels = this.#listed().normalise(this.#bytes);
@@ -55,7 +64,7 @@ export class LabelRefs {
     if (fault !== undefined) return fault;
     for (let i = 0; i < this.#count; i++)
       if ((this.#symbols.marks[this.#refs[i]!]! & SYMBOL.notUtf8) !== 0) return NOT_UTF8;
-    for (let i = 0; i < this.#count; i += 2) this.#writeLabel(output, i);
+    this.#writeLabels(output);
     return undefined;
   }
 
@@ -113,6 +122,7 @@ export class LabelRefs {
       size += ends[ref]! - starts[ref]!;
     }
     this.#symbols.spend(size);
+    this.#textBytes = size;
     return undefined;
   }
 
@@ -150,15 +160,51 @@ export class LabelRefs {
     return this.#list;
   }
 
-  #writeLabel(output: Output, index: number): void {
+  #writeLabels(output: Output): void {
     const { starts, ends } = this.#symbols;
-    const name = this.#refs[index]!;
-    const value = this.#refs[index + 1]!;
-    const label = output.open(LABEL_TAG, 1);
-    output.delimited(NAME_TAG, this.#bytes, starts[name]!, ends[name]!);
-    output.delimited(VALUE_TAG, this.#bytes, starts[value]!, ends[value]!);
-    output.close(label, 1);
+    const source = this.#bytes;
+    output.reserve(this.#textBytes + this.#count * LABEL_BYTES);
+    const target = output.bytes;
+    let at = output.length;
+    for (let i = 0; i < this.#count; i += 2) {
+      const [name, value] = [this.#refs[i]!, this.#refs[i + 1]!];
+      const nameLength = ends[name]! - starts[name]!;
+      const valueLength = ends[value]! - starts[value]!;
+      const size = 2 + nameLength + valueLength + sizeOf(nameLength) + sizeOf(valueLength);
+      target[at++] = LABEL_TAG;
+      at = writeVarint(target, at, size);
+      target[at++] = NAME_TAG;
+      at = writeVarint(target, at, nameLength);
+      at = copyText(target, at, source, starts[name]!, ends[name]!);
+      target[at++] = VALUE_TAG;
+      at = writeVarint(target, at, valueLength);
+      at = copyText(target, at, source, starts[value]!, ends[value]!);
+    }
+    output.length = at;
   }
+}
+
+/** Tags and lengths of a label take at most twice this. */
+const LABEL_BYTES = 9;
+/** Shorter texts are copied in a loop: a call costs more. */
+const SHORT = 64;
+
+function sizeOf(length: number): number {
+  return length < 0x80 ? 1 : sizeOfVarint(length);
+}
+
+// oxlint-disable-next-line max-params -- one call per string: an object would be an allocation
+function copyText(
+  target: Uint8Array,
+  offset: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (end - start > SHORT) return copyRange(target, offset, source, [start, end]);
+  let to = offset;
+  for (let at = start; at < end; at++) target[to++] = source[at]!;
+  return to;
 }
 
 const ODD: Fault = {

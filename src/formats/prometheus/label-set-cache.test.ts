@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ENTRY_BYTES, LabelSetCache } from './label-set-cache.ts';
+import { hashRange } from './ranges.ts';
+
+const labels = Buffer.alloc(300, 'x');
+
+/** The label set number `index`, in a buffer that is used again. */
+function labelSet(index: number): Buffer {
+  labels.writeUInt32LE(index, 100);
+  return labels;
+}
+
+test('a label set is known by its bytes, wherever they stand', () => {
+  const cache = new LabelSetCache<string>({ maxBytes: 1 << 20 });
+  const bytes = Buffer.from('..job=a..');
+  assert.equal(cache.get(bytes, 2, 7), undefined);
+  cache.set(bytes, 2, 7, 'known');
+  bytes.fill(0);
+  assert.equal(cache.get(Buffer.from('job=a'), 0, 5), 'known');
+  assert.equal(cache.get(Buffer.from('job=b'), 0, 5), undefined);
+  assert.equal(cache.get(Buffer.from('job=a.'), 0, 6), undefined);
+  assert.deepEqual([cache.hits, cache.misses, cache.size], [1, 3, 1]);
+});
+
+test('two label sets with one hash are told apart by their bytes', () => {
+  const cache = new LabelSetCache<number>({ maxBytes: 64 << 20 });
+  const [one, other] = collision();
+  cache.set(one, 0, one.length, 1);
+  assert.equal(cache.get(other, 0, other.length), undefined);
+  cache.set(other, 0, other.length, 2);
+  assert.equal(cache.get(one, 0, one.length), undefined);
+  assert.equal(cache.get(other, 0, other.length), 2);
+});
+
+test('the least recently used go first, and the bound counts keys, values and entries', () => {
+  const maxBytes = 10 * (ENTRY_BYTES + 300 + 1000);
+  const cache = new LabelSetCache<number>({ maxBytes, valueBytes: () => 1000 });
+  for (let i = 0; i < 10; i++) cache.set(labelSet(i), 0, 300, i);
+  assert.equal(cache.size, 10);
+  assert.equal(cache.get(labelSet(0), 0, 300), 0);
+  cache.set(labelSet(10), 0, 300, 10);
+  assert.equal(cache.get(labelSet(0), 0, 300), 0);
+  assert.equal(cache.get(labelSet(1), 0, 300), undefined);
+  assert.deepEqual([cache.size, cache.evictions, cache.bytes], [10, 1, maxBytes]);
+});
+
+test('an entry larger than its share of the cache is not kept', () => {
+  const cache = new LabelSetCache<number>({ maxBytes: 1000 });
+  cache.set(Buffer.alloc(2000), 0, 2000, 1);
+  assert.deepEqual([cache.size, cache.bytes], [0, 0]);
+});
+
+test('half a million inserts stay within the bound, and none stalls for 50 ms', () => {
+  const maxBytes = 32 << 20;
+  const cache = new LabelSetCache<number>({ maxBytes });
+  let worst = 0;
+  for (let i = 0; i < 500_000; i += 100) {
+    const before = process.threadCpuUsage();
+    for (let j = i; j < i + 100; j++) cache.set(labelSet(j), 0, 300, j);
+    const { user, system } = process.threadCpuUsage(before);
+    worst = Math.max(worst, user + system);
+    assert.ok(cache.bytes <= maxBytes);
+  }
+  assert.ok(worst < 50_000, `${worst} µs`);
+  assert.ok(cache.size > 40_000 && cache.evictions > 400_000);
+});
+
+/** Two ranges of one hash, whatever the seed: what a difference in the top bit leaves behind. */
+function collision(): [Buffer, Buffer] {
+  const one = Buffer.from('0123456789abcdef');
+  const other = Buffer.from(one);
+  other[3]! ^= 0x80;
+  other[5]! ^= 0x10;
+  assert.equal(hashRange(one, 0, 16, 7), hashRange(other, 0, 16, 7));
+  assert.equal(hashRange(one, 0, 16, 1234567), hashRange(other, 0, 16, 1234567));
+  return [one, other];
+}
