@@ -38,7 +38,10 @@ function movedTo(yaml: string, ports: readonly number[]): string {
     .replace(/(?:localhost|0\.0\.0\.0):4318/g, `127.0.0.1:${http}`)
     .replace(/(?:localhost|0\.0\.0\.0):8888/g, `127.0.0.1:${metrics}`)
     .replace(/(?:localhost|0\.0\.0\.0):13133/g, `127.0.0.1:${health}`)
-    .replace(/^ {2}health_check:$/m, `  health_check: { endpoint: "127.0.0.1:${health}" }`)
+    .replace(
+      /^ {2}health_check:\n(?! {4})/m,
+      `  health_check: { endpoint: "127.0.0.1:${health}" }\n`,
+    )
     .replace(
       /^service:$/m,
       yaml.includes('telemetry:')
@@ -51,8 +54,9 @@ for (const file of globSync('*.yaml', { cwd: folder }).sort()) {
   const yaml = readFileSync(join(folder, file), 'utf8');
   if (!yaml.includes('otlp:')) continue;
 
-  test(`pipelines/${file} runs as it is and takes a span`, async () => {
+  test(`pipelines/${file} runs as it is and takes a span`, async (t) => {
     const sink = await startSink();
+    t.after(() => sink.close());
     const ports = await freePorts(4);
     const [grpc = 0, http = 0] = ports;
     const gateway = await startGateway(movedTo(yaml, ports), [grpc, http], {
@@ -67,7 +71,6 @@ for (const file of globSync('*.yaml', { cwd: folder }).sort()) {
       assert.equal(answer.status, 200, await answer.text());
     } finally {
       assert.equal(await gateway.stop(), 0, gateway.output());
-      await sink.close();
     }
   });
 
