@@ -1,5 +1,4 @@
-import protobuf from 'protobufjs';
-import { type Field, type MessageName, SCHEMA } from './schema.ts';
+import { type Field, SCHEMA } from './schema.ts';
 
 interface ReflectionField {
   id: number;
@@ -34,12 +33,4 @@ function reflectionOf(fields: readonly Field[]): ReflectionType {
     if (each.oneof) (oneofs[each.oneof] ??= { oneof: [] }).oneof.push(each.name);
   }
   return { fields: described, oneofs };
-}
-
-/** The messages as protobufjs knows them: the reference codec, for tests and cold paths. */
-export function reflect(): Readonly<Record<MessageName, protobuf.Type>> {
-  const root = protobuf.Root.fromJSON(reflection());
-  const names = Object.keys(SCHEMA) as MessageName[];
-  const types = names.map((name) => [name, root.lookupType(name)] as const);
-  return Object.fromEntries(types) as Record<MessageName, protobuf.Type>;
 }
