@@ -13,7 +13,7 @@ const OVERLOAD_MS = LONG ? 60_000 : 8000;
 /** Share of the saturation rate that must arrive; a machine shared with others is noisy. */
 const LEAST_SHARE = LONG ? 0.85 : 0.6;
 const MAX_RSS_MIB = 350;
-const BUDGET = 'shards: 1\n  admission: { max_bytes: 64MiB }';
+const BUDGET = 'admission: { max_bytes: 64MiB }';
 /** What a full gateway may say: over HTTP, and as gRPC codes written as negative numbers. */
 const RETRYABLE = new Set([503, 429, -14, -8]);
 
@@ -28,7 +28,7 @@ test('overload at twice what the backend takes, with a budget of 64 MiB: memory 
     compression: none
     sending_queue: { num_consumers: 2, queue_size: 100000 }`,
     to: 'otlp_http',
-    service: `  ${BUDGET}`,
+    service: `  shards: 2\n  ${BUDGET}`,
   });
   const memory = watchMemory(gateway.pid);
   scene.atEnd(() => memory.stop());
@@ -104,7 +104,7 @@ test('overload of the gateway itself by 400 connections, with a budget of 64 MiB
     compression: none
     sending_queue: { queue_size: 100000, batch: { min_size: 8192, flush_timeout: 200ms } }`,
     to: 'otlp_http',
-    service: `  ${BUDGET}`,
+    service: `  shards: 1\n  ${BUDGET}`,
   });
   const memory = watchMemory(gateway.pid);
   scene.atEnd(() => memory.stop());

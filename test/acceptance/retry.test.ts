@@ -35,14 +35,16 @@ async function sendOne(scene: Scene, placed: Placed, first = 0): Promise<void> {
   assert.equal((await lane?.send(payload.bytes))?.status, 200);
 }
 
-/** Waits until nothing is held and answers the page. */
+/** Waits until nothing is held and all is accounted for, and answers the page. */
 async function quiet(placed: Placed): Promise<string> {
   let page = '';
   await eventually(
     async () => {
       page = await placed.page();
-      const held = valueOf(page, 'millrace_exporter_held_items');
-      return held === 0 && valueOf(page, 'millrace_exporter_accepted_items') > 0;
+      return EXPORTERS.every((id) => {
+        const { accepted, sent, dropped, held } = booksOf(page, id, 'traces');
+        return accepted > 0 && held === 0 && accepted === sent + dropped;
+      });
     },
     () => placed.output(),
   );
