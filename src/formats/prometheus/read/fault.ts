@@ -38,13 +38,13 @@ export class Refusals {
     this.#first = fault;
   }
 
-  /** A part of a series, or a whole series with `items` items; `name` is of its metric. */
-  add(fault: Fault, items: number, name: string): void {
+  /** A part of a series, or a whole series with `items` items; `nameOf` finds its metric. */
+  add(fault: Fault, items: number, nameOf: () => string): void {
     this.#items += items;
     if (items === 0) this.#others++;
     if (this.#first !== undefined) return;
     this.#first = fault;
-    this.#where = name;
+    this.#where = nameOf();
   }
 
   /** Undefined when nothing was refused. */

@@ -135,7 +135,7 @@ class Reader {
       this.#total.metadata++;
       return;
     }
-    this.#refusals.add(fault, 0, '');
+    this.#refusals.add(fault, 0, () => '');
     this.#leaveOut(tagStart, end);
   }
 
@@ -203,8 +203,7 @@ class Reader {
     const labels = this.#normalised(start, end);
     if ('reason' in labels) {
       const { samples, histograms } = this.#found;
-      this.#collect(start, end);
-      this.#refusals.add(labels, samples + histograms, this.#labels.metricName(this.#bytes));
+      this.#refusals.add(labels, samples + histograms, () => this.#nameIn(start, end));
       this.#leaveOut(tagStart, end);
       return;
     }
@@ -257,7 +256,10 @@ class Reader {
       if (fields.number === SERIES.label) continue;
       const fault = this.#faultOf(fields);
       if (fault === undefined) output.append(this.#bytes, fields.tagStart, fields.end);
-      else this.#refusePart(fault, fields.number === SERIES.histogram ? 1 : 0, start, end);
+      else {
+        const items = fields.number === SERIES.histogram ? 1 : 0;
+        this.#refusals.add(fault, items, () => this.#nameIn(start, end));
+      }
     }
     output.close(series, 2);
     if (this.#found.isEmpty) output.backTo(before);
@@ -271,12 +273,12 @@ class Reader {
     return undefined;
   }
 
-  // oxlint-disable-next-line max-params -- what is refused, and the series it stands in
-  #refusePart(fault: Fault, items: number, start: number, end: number): void {
+  /** The value of `__name__` in a series, as it may stand in a message. */
+  #nameIn(start: number, end: number): string {
     this.#labels.clear();
     const fields = new FieldCursor().enter(this.#bytes, start, end);
     while (fields.next())
       if (fields.number === SERIES.label) this.#parts.label(fields.start, fields.end, this.#labels);
-    this.#refusals.add(fault, items, this.#labels.metricName(this.#bytes));
+    return this.#labels.metricName(this.#bytes);
   }
 }

@@ -42,6 +42,7 @@ export class SeriesReader2 {
   readonly #parts = new PartsCheck();
   readonly #histograms = new HistogramCheck();
   readonly #total = { samples: 0, histograms: 0, exemplars: 0, metadata: 0 };
+  readonly #nameOf = () => this.#labels.metricName();
   // Of the series at hand.
   #samples = 0;
   #histogramCount = 0;
@@ -72,7 +73,7 @@ export class SeriesReader2 {
     const { output, refusals } = this.#context;
     const fault = this.#seriesFault();
     if (fault !== undefined) {
-      refusals.add(fault, this.#samples + this.#histogramCount, this.#labels.metricName());
+      refusals.add(fault, this.#samples + this.#histogramCount, this.#nameOf);
       return;
     }
     const before = output.length;
@@ -80,7 +81,7 @@ export class SeriesReader2 {
     const labelFault = this.#labels.write(output);
     if (labelFault !== undefined) {
       output.backTo(before);
-      refusals.add(labelFault, this.#samples + this.#histogramCount, this.#labels.metricName());
+      refusals.add(labelFault, this.#samples + this.#histogramCount, this.#nameOf);
       return;
     }
     const written = this.#writeContent(start, end);
@@ -177,7 +178,7 @@ export class SeriesReader2 {
         continue;
       }
       if (fault === undefined) written++;
-      else refusals.add(fault, number === SERIES_2.histogram ? 1 : 0, this.#labels.metricName());
+      else refusals.add(fault, number === SERIES_2.histogram ? 1 : 0, this.#nameOf);
     }
     return written;
   }
