@@ -12,6 +12,7 @@ export const registry: Registry = {
     batch: () => import('./components/processors/batch/index.ts'),
     memory_limiter: () => import('./components/processors/memory_limiter/index.ts'),
     relabel: () => import('./components/processors/relabel/index.ts'),
+    probabilistic_sampler: () => import('./components/processors/probabilistic_sampler/index.ts'),
     resource: () => import('./components/processors/resource/index.ts'),
   },
   exporters: {

@@ -5,13 +5,14 @@ import { numberOf, POINT_KIND, RequestWalk } from './walk.ts';
 
 /**
  * Whether an item stays. `item` is the span, data point or log record in `walk.bytes`; the
- * other cursors of `walk` stand on what is around it. Neither may be moved or kept.
+ * other cursors of `walk` stand on what is around it. Neither may be moved or kept. An item that
+ * stays may be edited: `splice` has entered what is around it, but not the item itself.
  */
-export type KeepItem = (item: FieldRange, walk: RequestWalk) => boolean;
+export type KeepItem = (item: FieldRange, walk: RequestWalk, splice: Splice) => boolean;
 
 /** A request without the items that were dropped. */
 export interface Filtered {
-  /** The very same array when nothing was dropped. */
+  /** The very same array when nothing was dropped or edited. */
   readonly bytes: Bytes;
   readonly kept: number;
   readonly dropped: number;
@@ -112,7 +113,7 @@ class Filter {
   }
 
   #item(item: FieldRange): void {
-    if (this.#keep(item, this.#walk)) {
+    if (this.#keep(item, this.#walk, this.#splice)) {
       this.#kept++;
       return;
     }

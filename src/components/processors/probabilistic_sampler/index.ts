@@ -1,0 +1,14 @@
+import type { TransformDefinition } from '../../../contract/component.ts';
+import { type Config, notesOn, settings } from './settings.ts';
+import { createTransform } from './transform.ts';
+
+export default {
+  type: 'probabilistic_sampler',
+  summary: 'Keeps a share of the traces and log records, and whatever its rules name.',
+  stability: 'beta',
+  schema: settings,
+  signals: ['traces', 'logs'],
+  dropReason: 'sampled',
+  notes: notesOn,
+  transform: (config, context) => createTransform(config, context),
+} satisfies TransformDefinition<Config>;
