@@ -12,6 +12,14 @@ export interface Fault {
 /** Of labels, exemplars and metadata. */
 export const NOT_UTF8: Fault = { reason: 'invalid_utf8', message: 'a string is not valid UTF-8' };
 
+/** Most labels of a series; more are no description but an attack on memory. */
+export const MAX_LABELS = 65_536;
+
+export const TOO_MANY_LABELS: Fault = {
+  reason: 'too_many_labels',
+  message: `there are more than ${MAX_LABELS} labels`,
+};
+
 /** What was not taken of a request, item by item. */
 export interface Refused {
   /** Samples and histograms. */

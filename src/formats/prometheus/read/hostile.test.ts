@@ -7,6 +7,7 @@ import { readRemoteWrite2 } from './remote-write-2.ts';
 import { ExpansionError } from './symbols.ts';
 
 const root = protobuf.Root.fromJSON(reflection());
+root.add(new protobuf.Type('Wrapper').add(new protobuf.Field('series', 1, 'bytes')));
 const encode = (type: string, value: object) =>
   new Uint8Array(root.lookupType(type).encode(value).finish());
 
@@ -48,4 +49,19 @@ test('long symbols that many series refer to in vain are bounded like those that
     assert.throws(() => readRemoteWrite2(request, 1 << 24), ExpansionError);
   });
   assert.ok(spent < 1500, `${spent} ms`);
+});
+
+test('tables of empty symbols and series of empty labels are cut off before they take memory', () => {
+  const symbols = new Uint8Array(8 << 20);
+  for (let at = 0; at < symbols.length; at += 2) symbols[at] = 0x22;
+  assert.throws(() => readRemoteWrite2(symbols, 1 << 24), /more than 1048576 symbols/);
+  const labels = new Uint8Array(1 << 20);
+  for (let at = 0; at < labels.length; at += 2) labels[at] = 0x0a;
+  const one = encode('Wrapper', { series: labels });
+  assert.equal(readRemoteWrite1(one).refused?.reason, 'too_many_labels');
+  const refs = encode('Request2', {
+    symbols: ['a'],
+    timeseries: [{ labels_refs: new Array(200_000).fill(0), samples: [{ value: 1 }] }],
+  });
+  assert.equal(readRemoteWrite2(refs, 1 << 24).refused?.reason, 'too_many_labels');
 });

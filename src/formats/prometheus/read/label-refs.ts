@@ -10,7 +10,7 @@ import {
   writeVarint,
 } from '../../../wire/varint.ts';
 import type { Output } from '../output.ts';
-import { type Fault, NOT_UTF8, quoted } from './fault.ts';
+import { type Fault, MAX_LABELS, NOT_UTF8, quoted, TOO_MANY_LABELS } from './fault.ts';
 import { compareRanges, LabelList } from './labels.ts';
 import { SYMBOL, type SymbolTable } from './symbols.ts';
 
@@ -104,6 +104,7 @@ export class LabelRefs {
   }
 
   #push(ref: number): void {
+    if (this.#count > 2 * MAX_LABELS) return;
     if (this.#count === this.#refs.length) {
       const grown = new Uint32Array(this.#count * 2);
       grown.set(this.#refs);
@@ -114,6 +115,7 @@ export class LabelRefs {
 
   #faultOfRefs(): Fault | undefined {
     const { count, starts, ends } = this.#symbols;
+    if (this.#count > 2 * MAX_LABELS) return TOO_MANY_LABELS;
     if (this.#count % 2 !== 0) return ODD;
     let size = 0;
     for (let i = 0; i < this.#count; i++) {

@@ -2,7 +2,7 @@ import type { Bytes } from '../../../contract/batch.ts';
 import { isValidUtf8 } from '../../../wire/utf8.ts';
 import { Output } from '../output.ts';
 import { LabelCursor } from '../walk.ts';
-import { type Fault, NOT_UTF8, quoted } from './fault.ts';
+import { type Fault, MAX_LABELS, NOT_UTF8, quoted, TOO_MANY_LABELS } from './fault.ts';
 
 const NAME = new TextEncoder().encode('__name__');
 const LABEL_TAG = 0x0a;
@@ -116,12 +116,14 @@ export class LabelList {
   /** A label by the ranges of its name and its value; equal ends stand for an absent one. */
   // oxlint-disable-next-line max-params -- one call per label: an object would be an allocation
   add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    if (this.#order.length > MAX_LABELS) return;
     this.#order.push(this.#ranges.length);
     this.#ranges.push(nameStart, nameEnd, valueStart, valueEnd);
   }
 
   /** The labels in the order of their names, without empty ones; or what is wrong with them. */
   normalise(bytes: Uint8Array): Bytes | Fault {
+    if (this.#order.length > MAX_LABELS) return TOO_MANY_LABELS;
     const fault = this.#faultOfStrings(bytes);
     if (fault !== undefined) return fault;
     this.#order.sort((a, b) => this.#compare(bytes, a, b));

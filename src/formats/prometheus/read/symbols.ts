@@ -6,15 +6,16 @@ export const SYMBOL = { empty: 1, metricName: 2, notUtf8: 4 } as const;
 
 const NAME_BYTES = 8;
 
-/** A request that becomes far larger than it is, because its symbols are used so often. */
+/** A request that becomes far larger than it is, by its symbols. */
 export class ExpansionError extends Error {
-  constructor(maxBytes: number) {
-    super(
-      `the labels take more than ${maxBytes} bytes once symbols are resolved; send less at once`,
-    );
+  constructor(message: string) {
+    super(message);
     this.name = 'ExpansionError';
   }
 }
+
+/** A table of more takes far more memory than the request. */
+const MAX_SYMBOLS = 1 << 20;
 
 /** The strings of a remote-write 2.0 request, as ranges of its bytes, by their index. */
 export class SymbolTable {
@@ -33,11 +34,15 @@ export class SymbolTable {
   /** Charges text that references stand for; throws `ExpansionError` when it is too much. */
   spend(bytes: number): void {
     this.#spent += bytes;
-    if (this.#spent > this.#maxBytes) throw new ExpansionError(this.#maxBytes);
+    if (this.#spent <= this.#maxBytes) return;
+    const limit = `${this.#maxBytes} bytes once symbols are resolved`;
+    throw new ExpansionError(`the labels take more than ${limit}; send less at once`);
   }
 
-  /** Takes in the symbol from `start` to `end`. */
+  /** Takes in the symbol from `start` to `end`; throws `ExpansionError` when it is one too many. */
   add(bytes: Uint8Array, start: number, end: number): void {
+    if (this.count === MAX_SYMBOLS)
+      throw new ExpansionError(`there are more than ${MAX_SYMBOLS} symbols; send less at once`);
     if (this.count === this.starts.length) this.#grow();
     const index = this.count++;
     this.starts[index] = start;
