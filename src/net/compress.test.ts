@@ -108,7 +108,7 @@ test('large gzip bodies take turns with the event loop and do not mix', async ()
     immediate = setImmediate(tick);
   });
   let immediate = timer;
-  const bodies = [chunksOf(...Array.from({ length: 600 }, () => 3000)), chunksOf(2_000_000)];
+  const bodies = [chunksOf(...Array.from({ length: 600 }, () => 9000)), chunksOf(6_000_000)];
   const results = await Promise.all(bodies.map((chunks) => packed('gzip', chunks)));
   clearImmediate(immediate);
   assert.ok(turns >= 4, `${turns} turns`);

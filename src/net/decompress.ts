@@ -3,6 +3,7 @@ import type { Bytes } from '../contract/batch.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { CorruptError } from './codec/corrupt.ts';
 import { decodeLz4 } from './codec/lz4.ts';
+import { gunzipKnown } from './codec/gunzip.ts';
 import { joined, ownBytes } from './codec/own-bytes.ts';
 import { decodeSnappy, decodeSnappyFramed, isSnappyFramed } from './codec/snappy.ts';
 import { zstdFrames } from './codec/zstd.ts';
@@ -74,7 +75,7 @@ export function decompress(
       case 'none':
         return body.length > guard.maxBytes ? tooLarge(guard.maxBytes) : body;
       case 'gzip':
-        return inflate(body, guard, gzipHint(body), GZIP);
+        return gunzip(body, guard);
       case 'zlib':
       case 'deflate':
         return inflate(body, guard, -1, isZlib(body) ? ZLIB : RAW_DEFLATE);
@@ -130,6 +131,17 @@ const ZSTD: readonly [InflateSync, Inflater] = [
     zlib.zstdDecompressSync(body, { ...options, ...ZSTD_PARAMS } as zlib.ZstdOptions),
   () => zlib.createZstdDecompress({ ...STREAM, ...ZSTD_PARAMS } as zlib.ZstdOptions),
 ];
+
+/** The usual body, one member that is as long as its trailer says; or anything else. */
+function gunzip(body: Bytes, guard: Guard): Decompressed | Promise<Decompressed> {
+  const expected = gzipHint(body);
+  if (expected > 0 && expected <= guard.maxBytes) {
+    reserve(guard, expected);
+    const content = gunzipKnown(body, expected);
+    if (content !== undefined) return content;
+  }
+  return inflate(body, guard, expected, GZIP);
+}
 
 /** At once into a buffer of the expected size; as a stream when there is more to come. */
 function inflate(
