@@ -71,7 +71,7 @@ class Reader {
   // Present once something differs from the request, with all that is valid before #taken.
   #output: Output | undefined;
   #taken = 0;
-  // Of the labels collected last; -1 when something stands between them.
+  // Where the labels of the series looked into last end; -1 when something stands between them.
   #labelsEnd = 0;
   #sawVersion2 = false;
 
@@ -164,12 +164,14 @@ class Reader {
   #content(start: number, end: number): boolean {
     const found = this.#found;
     found.clear();
+    this.#labelsEnd = start;
     const fields = this.#fields.enter(this.#bytes, start, end);
     let isSorted = true;
     while (fields.next()) {
       switch (fields.number) {
         case SERIES.label:
           expect(fields, LENGTH_DELIMITED);
+          this.#labelsEnd = this.#labelsEnd === fields.tagStart ? fields.end : -1;
           isSorted = false;
           break;
         case SERIES.sample:
@@ -221,27 +223,21 @@ class Reader {
 
   /** The labels of a series as they should be, or what is wrong with them. */
   #normalised(start: number, end: number): Normalised {
-    this.#labelsEnd = this.#collect(start, end);
     const labelsEnd = this.#labelsEnd;
-    if (labelsEnd < 0) return this.#labels.normalise(this.#bytes);
-    const known = this.#cache?.get(this.#bytes, start, labelsEnd);
+    const cache = labelsEnd < 0 ? undefined : this.#cache;
+    const known = cache?.get(this.#bytes, start, labelsEnd);
     if (known !== undefined) return known;
+    this.#collect(start, end);
     const labels = this.#labels.normalise(this.#bytes);
-    this.#cache?.set(this.#bytes, start, labelsEnd, labels);
+    cache?.set(this.#bytes, start, labelsEnd, labels);
     return labels;
   }
 
-  /** Collects the labels; answers where they end, or -1 when something stands between them. */
-  #collect(start: number, end: number): number {
+  #collect(start: number, end: number): void {
     this.#labels.clear();
-    let labelsEnd = start;
-    const fields = this.#fields.enter(this.#bytes, start, end);
-    while (fields.next()) {
-      if (fields.number !== SERIES.label) continue;
-      this.#parts.label(fields.start, fields.end, this.#labels);
-      labelsEnd = labelsEnd === fields.tagStart ? fields.end : -1;
-    }
-    return labelsEnd;
+    const fields = new FieldCursor().enter(this.#bytes, start, end);
+    while (fields.next())
+      if (fields.number === SERIES.label) this.#parts.label(fields.start, fields.end, this.#labels);
   }
 
   /** Writes a series with these labels in front, without what is faulty in it. */
@@ -275,10 +271,7 @@ class Reader {
 
   /** The value of `__name__` in a series, as it may stand in a message. */
   #nameIn(start: number, end: number): string {
-    this.#labels.clear();
-    const fields = new FieldCursor().enter(this.#bytes, start, end);
-    while (fields.next())
-      if (fields.number === SERIES.label) this.#parts.label(fields.start, fields.end, this.#labels);
+    this.#collect(start, end);
     return this.#labels.metricName(this.#bytes);
   }
 }
