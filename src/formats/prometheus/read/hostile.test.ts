@@ -61,7 +61,9 @@ test('tables of empty symbols and series of empty labels are cut off before they
   assert.equal(readRemoteWrite1(one).refused?.reason, 'too_many_labels');
   const refs = encode('Request2', {
     symbols: ['a'],
-    timeseries: [{ labels_refs: new Array(200_000).fill(0), samples: [{ value: 1 }] }],
+    timeseries: [
+      { labels_refs: Array.from({ length: 200_000 }, () => 0), samples: [{ value: 1 }] },
+    ],
   });
   assert.equal(readRemoteWrite2(refs, 1 << 24).refused?.reason, 'too_many_labels');
 });
