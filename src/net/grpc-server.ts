@@ -53,7 +53,7 @@ export class GrpcServer {
       },
       turn,
     );
-    this.#listener = new Listener({ ...options.listen, alpn: ['h2'] }, (socket) =>
+    this.#listener = new Listener({ ...options.listen, alpn: ['h2'], inPlace: true }, (socket) =>
       this.#connections.accept(socket),
     );
   }

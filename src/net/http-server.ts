@@ -4,6 +4,7 @@ import type { HttpHandler, HttpLimits } from './http.ts';
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts';
 import { Http2Connections } from './h2/connections.ts';
 import { HttpExchange } from './h2/http-exchange.ts';
+import { onBytes } from './listen/in-place.ts';
 import { clientAddressOf, Listener, type ListenOptions } from './listen/listener.ts';
 
 /** What an HTTP server needs to be told. */
@@ -65,8 +66,9 @@ export class HttpServer {
       failed: (error) => options.failed(error),
       refused: (status, message) => options.refused?.(status, message),
     });
-    this.#listener = new Listener({ alpn: ['h2', 'http/1.1'], ...options.listen }, (socket) =>
-      this.#accept(socket),
+    this.#listener = new Listener(
+      { alpn: ['h2', 'http/1.1'], ...options.listen, inPlace: true },
+      (socket) => this.#accept(socket),
     );
   }
 
@@ -118,34 +120,33 @@ export class HttpServer {
     else this.#sniff(socket);
   }
 
-  /** Waits for enough bytes to tell HTTP/2 from HTTP/1, and puts them back. */
+  /** Waits for enough bytes to tell HTTP/2 from HTTP/1. */
   #sniff(socket: Socket): void {
     this.#undecided.set(socket, Date.now());
-    let held: Buffer | undefined;
-    const look = () => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      held = held === undefined ? chunk : Buffer.concat([held, chunk]);
-      const compared = Math.min(held.length, PREFACE.length);
-      const isPreface = held.subarray(0, compared).equals(PREFACE.subarray(0, compared));
-      if (isPreface && compared < PREFACE.length) return;
-      socket.off('readable', look);
-      socket.off('end', gone);
-      this.#undecided.delete(socket);
-      socket.unshift(held);
-      if (isPreface) this.#http2.accept(socket);
-      else this.#acceptHttp1(socket);
-    };
     const gone = () => socket.destroy();
-    socket.on('readable', look);
     socket.once('end', gone);
     socket.once('close', () => this.#undecided.delete(socket));
+    let held: Buffer | undefined;
+    onBytes(socket, (chunk) => {
+      const first = held === undefined ? chunk : Buffer.concat([held, chunk]);
+      const compared = Math.min(first.length, PREFACE.length);
+      const isPreface = first.subarray(0, compared).equals(PREFACE.subarray(0, compared));
+      if (isPreface && compared < PREFACE.length) {
+        held = Buffer.from(first);
+        return;
+      }
+      socket.off('end', gone);
+      this.#undecided.delete(socket);
+      if (isPreface) this.#http2.accept(socket, first);
+      else this.#acceptHttp1(socket, first);
+    });
   }
 
-  #acceptHttp1(socket: Socket): void {
+  #acceptHttp1(socket: Socket, first?: Buffer): void {
     const connection = new Http1Connection(socket, this.#host, clientAddressOf(socket));
     this.#http1.add(connection);
     socket.once('close', () => this.#http1.delete(connection));
+    if (first !== undefined) connection.receive(first);
   }
 
   #sweep(): void {

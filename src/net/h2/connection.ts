@@ -3,6 +3,7 @@
  * header blocks, what is sent and the passing of time have files of their own.
  */
 import type { Socket } from 'node:net';
+import { onBytes } from '../listen/in-place.ts';
 import { Allowance } from './allowance.ts';
 import type { HeaderBlock } from './block-reader.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
@@ -96,7 +97,7 @@ export class Http2Connection implements FrameSink, StreamHost {
     this.#life = new Life(limits, Date.now());
     this.#outbox.frame(FRAME.settings, 0, 0, settingsOf(limits));
     this.#outbox.number(FRAME.windowUpdate, 0, CONNECTION_WINDOW - DEFAULT_WINDOW);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    onBytes(socket, (chunk) => this.receive(chunk));
     socket.on('drain', () => {
       this.#outbox.blocked = false;
       socket.resume();
@@ -139,7 +140,8 @@ export class Http2Connection implements FrameSink, StreamHost {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Buffer): void {
+  /** Takes what came off the wire; the bytes may change after the call. */
+  receive(chunk: Buffer): void {
     try {
       this.#reader.read(chunk);
     } catch (error) {

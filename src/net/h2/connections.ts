@@ -20,12 +20,13 @@ export class Http2Connections {
     };
   }
 
-  /** Takes over a fresh connection; bytes put back by `unshift` are read first. */
-  accept(socket: Socket): void {
+  /** Takes over a connection, of which `first` was read already. */
+  accept(socket: Socket, first?: Buffer): void {
     const connection = new Http2Connection(socket, this.#host, clientAddressOf(socket));
     this.#connections.add(connection);
     socket.once('close', () => this.#connections.delete(connection));
     if (this.#draining) connection.drain();
+    if (first !== undefined) connection.receive(first);
   }
 
   /** Called now and then with the time. */

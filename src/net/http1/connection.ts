@@ -10,6 +10,7 @@ import {
   type HttpUpload,
   isUpload,
 } from '../http.ts';
+import { onBytes } from '../listen/in-place.ts';
 import { BodyBuffer } from './body.ts';
 import { ChunkedReader } from './chunked.ts';
 import { HeadError, RequestHead } from './head.ts';
@@ -68,7 +69,7 @@ export class Http1Connection {
     this.#closeAfter =
       maxConnectionAgeMs > 0 ? now + maxConnectionAgeMs * (0.9 + Math.random() * 0.2) : NEVER;
     this.deadline = later(now, readHeaderTimeoutMs);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    onBytes(socket, (chunk) => this.receive(chunk));
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
   }
@@ -92,8 +93,8 @@ export class Http1Connection {
     if (grace > 0 && now >= this.#closeAfter + grace) this.#socket.destroy();
   }
 
-  /** Takes bytes off the wire, as many requests as they hold. */
-  #receive(chunk: Buffer): void {
+  /** Takes what came off the wire, as many requests as it holds; the bytes may change after. */
+  receive(chunk: Buffer): void {
     let at = 0;
     let bytes = chunk;
     if (this.#rest !== undefined) {
@@ -114,7 +115,7 @@ export class Http1Connection {
           at = this.#readBody(bytes, at);
           break;
         case 'answering':
-          this.#rest = at === 0 ? bytes : bytes.subarray(at);
+          this.#rest = Buffer.from(bytes.subarray(at));
           this.#socket.pause();
           return;
         case 'closing':
@@ -135,7 +136,7 @@ export class Http1Connection {
       return -1;
     }
     if (end < 0) {
-      this.#rest = bytes.subarray(at);
+      this.#rest = Buffer.from(bytes.subarray(at));
       if (this.#state === 'idle') this.deadline = later(Date.now(), readHeaderTimeoutMs);
       this.#state = 'head';
       return -1;
@@ -303,7 +304,7 @@ export class Http1Connection {
     const rest = this.#rest;
     this.#rest = undefined;
     this.#socket.resume();
-    this.#receive(rest);
+    this.receive(rest);
   }
 
   /** Answers what never became a request, and closes. */

@@ -1,6 +1,7 @@
 import { chmodSync, statSync, unlinkSync } from 'node:fs';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import tls from 'node:tls';
+import { InPlaceReading } from './in-place.ts';
 import type { ServerTls } from './server-tls.ts';
 
 /** Where to listen. */
@@ -13,6 +14,8 @@ export interface ListenOptions {
   readonly tls?: ServerTls;
   /** Offered in the TLS handshake, best first. */
   readonly alpn?: readonly string[];
+  /** Whether sockets are read by `onBytes` and nothing else, which costs less. */
+  readonly inPlace?: boolean;
   /** Connections at once; further ones are closed as they come. 0: no limit. */
   readonly maxConnections?: number;
 }
@@ -109,9 +112,15 @@ export class Listener {
   #createServer(): net.Server {
     const { tls: secure, alpn } = this.#options;
     if (secure === undefined) {
-      return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-        if (this.#track(socket)) this.#onConnection(socket);
-      });
+      const reading = this.#options.inPlace === true ? new InPlaceReading() : undefined;
+      const pauseOnConnect = reading !== undefined;
+      return net.createServer(
+        { noDelay: true, allowHalfOpen: true, pauseOnConnect },
+        (accepted) => {
+          const socket = reading?.adopt(accepted) ?? accepted;
+          if (this.#track(socket)) this.#onConnection(socket);
+        },
+      );
     }
     const server = tls.createServer({
       ...secure.options(),
