@@ -8,6 +8,9 @@ export interface Arguments {
   readonly format: string | undefined;
   readonly mode: string | undefined;
   readonly output: string | undefined;
+  readonly labels: string | undefined;
+  readonly processor: string | undefined;
+  readonly tenant: string | undefined;
   readonly reference: boolean;
   readonly welcome: boolean;
 }
@@ -21,6 +24,9 @@ const FLAGS = {
   format: { type: 'string' },
   mode: { type: 'string' },
   output: { type: 'string', short: 'o' },
+  labels: { type: 'string' },
+  processor: { type: 'string' },
+  tenant: { type: 'string' },
   reference: { type: 'boolean' },
   welcome: { type: 'boolean' },
 } as const;
@@ -50,6 +56,9 @@ export function parseArguments(words: readonly string[], allowed: readonly Flag[
     format: text('format'),
     mode: text('mode'),
     output: text('output'),
+    labels: text('labels'),
+    processor: text('processor'),
+    tenant: text('tenant'),
     reference: values['reference'] === true,
     welcome: values['welcome'] === true,
   };

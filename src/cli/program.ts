@@ -3,6 +3,7 @@ import { nearestName } from '../engine/config/nearest.ts';
 import { UsageError } from './arguments.ts';
 import { components } from './components.ts';
 import { printConfig } from './print-config.ts';
+import { relabel } from './relabel.ts';
 import { run } from './run.ts';
 import { schema } from './schema.ts';
 import { EXIT, type Terminal } from './terminal.ts';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'print-config': printConfig,
   schema,
   components,
+  relabel,
 };
 
 const USAGE = `usage: millrace COMMAND [FLAGS]
@@ -25,13 +27,17 @@ const USAGE = `usage: millrace COMMAND [FLAGS]
   print-config  --config FILE       show the configuration merged and expanded, without secrets
   schema                            JSON Schema of the configuration, for editors
   components                        what this build can receive, process and export
+  relabel       --config FILE       what the rules of a relabel processor do to labels, rule by rule
 
   --config FILE   a path, file:PATH, env:NAME or yaml:TEXT; repeated ones are merged in order
   --set A.B=C     lays one setting over the files; may be repeated
-  --format F      validate: human, json; print-config: yaml, json; components: table, json
+  --format F      validate, relabel: human, json; print-config: yaml, json; components: table, json
   --mode M        print-config: redacted, unredacted
   --reference     schema: the reference page of all settings instead
   --output FILE   schema: write to a file
+  --labels L      relabel: labels such as '{__name__="up", job="api"}', or a JSON object
+  --processor ID  relabel: which processor, where there are several
+  --tenant NAME   relabel: whose rules
   --help, --version`;
 
 /** Runs one command line, without the name of the program. Answers the exit code. */

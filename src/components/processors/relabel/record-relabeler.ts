@@ -14,6 +14,7 @@ import type { Naming } from '../../../formats/prometheus/relabel/label-name.ts';
 import { RelabelRules } from '../../../formats/prometheus/relabel/rules.ts';
 import type { RuleConfig } from '../../../formats/prometheus/relabel/settings.ts';
 import { FieldCursor, type FieldRange } from '../../../wire/cursor.ts';
+import { releaseBytes } from '../../../wire/memory.ts';
 import { RecordLabels } from './record-labels.ts';
 import { effectsOf, type Effects } from './effects.ts';
 
@@ -62,6 +63,7 @@ export class RecordRelabeler {
       const left = this.#filter(signal, chunk);
       dropped += left.dropped;
       const bytes = this.#edit(signal, left.bytes);
+      if (left.bytes !== chunk && left.bytes !== bytes) releaseBytes(left.bytes);
       changed ||= bytes !== chunk;
       if (bytes.length > 0) chunks.push(bytes);
     }
@@ -96,12 +98,14 @@ export class RecordRelabeler {
       });
     }
     if (!this.#effects.changesResources) return bytes;
-    return editResourceAttributes(bytes, (attributes, walk) => {
+    const edited = editResourceAttributes(bytes, (attributes, walk) => {
       this.#resourceStart = -1;
       this.#readResource(walk);
       this.#labels.begin(undefined, '');
       if (this.#resourceRules.apply(this.#labels)) this.#labels.applyToResource(attributes);
     });
+    if (bytes !== chunk && bytes !== edited) releaseBytes(bytes);
+    return edited;
   }
 
   /** Reads the resource the walk stands in, unless it is the one that was read before. */

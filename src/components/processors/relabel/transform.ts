@@ -30,9 +30,9 @@ interface LookupCounters {
 
 function lookupCounters({ meter }: Context): LookupCounters {
   const help = 'Label sets a relabel processor looked up, by whether it knew what becomes of them.';
-  const counter = (result: string) =>
+  const lookups = (result: string) =>
     meter.counter('processor_label_set_lookups', help, { result });
-  return { hits: counter('hit'), misses: counter('miss') };
+  return { hits: lookups('hit'), misses: lookups('miss') };
 }
 
 class SeriesTransform {

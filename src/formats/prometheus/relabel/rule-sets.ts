@@ -1,5 +1,4 @@
 import type { Naming } from './label-name.ts';
-import { RelabelRules } from './rules.ts';
 import type { RuleConfig } from './settings.ts';
 
 /** Rules for everybody, and rules by tenant. */
@@ -15,15 +14,11 @@ const DEFAULT_TENANT = 'default';
 /** The rules for a tenant: those for everybody, then its own, or those of `default`. */
 export function rulesOf(config: RuleSetsConfig, tenant: string): readonly RuleConfig[] {
   const { rules, tenants } = config;
-  return [...rules, ...(tenants[keyOf(config, tenant) ?? ''] ?? [])];
+  return [...rules, ...(tenants[findRuleSet(config, tenant) ?? ''] ?? [])];
 }
 
-/** The same, compiled. */
-export function compileRules(config: RuleSetsConfig, tenant: string): RelabelRules {
-  return new RelabelRules(rulesOf(config, tenant), config.naming);
-}
-
-function keyOf({ tenants }: RuleSetsConfig, tenant: string): string | undefined {
+/** Key in `tenants` of the rules a tenant has beside those for everybody. */
+export function findRuleSet({ tenants }: RuleSetsConfig, tenant: string): string | undefined {
   if (Object.hasOwn(tenants, tenant)) return tenant;
   return Object.hasOwn(tenants, DEFAULT_TENANT) ? DEFAULT_TENANT : undefined;
 }
@@ -41,7 +36,7 @@ export class PerRuleSet<V> {
   }
 
   of(tenant: string): V {
-    const key = keyOf(this.#config, tenant);
+    const key = findRuleSet(this.#config, tenant);
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     const { tenants } = this.#config;

@@ -158,6 +158,21 @@ function ineffectiveKeys(config: RuleConfig): readonly Mistake[] {
     .map((key): Mistake => [key, `has no effect on the action ${config.action}; remove it`]);
 }
 
+/** The action and the keys that are not their defaults; numbers of any size are text. */
+export function writtenKeys(
+  config: RuleConfig,
+): Readonly<Record<string, string | readonly string[]>> {
+  const keys = (Object.keys(config) as (keyof RuleConfig)[]).filter(
+    (key) => key === 'action' || !isDefault(config, key),
+  );
+  return Object.fromEntries(
+    keys.map((key) => {
+      const value = config[key];
+      return [key, typeof value === 'bigint' ? String(value) : value];
+    }),
+  );
+}
+
 function isDefault(config: RuleConfig, key: keyof RuleConfig): boolean {
   switch (key) {
     case 'source_labels':
