@@ -41,7 +41,16 @@ const QUICK = [
   'logs300-http-identity-512-upsert',
   'logs1k-grpc-zstd-8192-upsert',
 ];
-const COLUMNS = ['case', 'M items/s', 'CPU-s/M', 'p50 ms', 'p99 ms', 'added p50', 'added p99', 'MiB'];
+const COLUMNS = [
+  'case',
+  'M items/s',
+  'CPU-s/M',
+  'p50 ms',
+  'p99 ms',
+  'added p50',
+  'added p99',
+  'MiB',
+];
 
 function matrix(): MacroCase[] {
   const cases: MacroCase[] = [];
