@@ -527,13 +527,33 @@ test('answers wait for the windows of stream and connection', async () => {
   client.socket.destroy();
 });
 
-test('a client that ignores windows is stopped: its stream first, then its connection', async () => {
-  await using server = await echo({}, true);
-  const client = new RawClient(server.port).open(open);
-  const piece = data(1, Buffer.alloc(16_384), 0);
-  for (let sent = 0; sent <= 1024 * 1024; sent += 16_384) client.send(piece);
-  // The server widens the window at half: without reading that, nobody may send so much at once.
-  assert.ok(await client.find(({ type, id }) => type === FRAME.windowUpdate && id === 1));
+test('windows are widened in big steps, and what nobody reads any more is not', async () => {
+  await using server = await echo();
+  const early = encodeHeaders([
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', '/early'],
+  ]);
+  const client = new RawClient(server.port).open(
+    frame(FRAME.settings, 0, 0, setting(SETTING.initialWindowSize, 0)),
+    headers(1, early, true),
+    headers(3, HEAD, true),
+  );
+  const fill = (id: number, bytes: number) => {
+    for (let sent = 0; sent < bytes; sent += 16_384) client.send(data(id, Buffer.alloc(16_384), 0));
+  };
+  fill(3, 600_000);
+  const wider = await client.find(({ type, id }) => type === FRAME.windowUpdate && id === 3);
+  assert.ok((wider?.payload.readUInt32BE() ?? 0) > 500_000);
+  // The answer waits for a window: the stream is open, and its body is not wanted.
+  fill(1, 1024 * 1024 + 16_384);
+  const reset = await client.find(({ type }) => type === FRAME.reset);
+  assert.deepEqual([reset?.id, reset?.payload.readUInt32BE()], [1, ERROR.flowControl]);
+  fill(3, 16 * 1024 * 1024);
+  const widened = () =>
+    client.frames.filter(({ type, id }) => type === FRAME.windowUpdate && id === 0);
+  await client.find(() => widened().length > 1);
+  assert.ok((widened()[1]?.payload.readUInt32BE() ?? 0) >= 8 * 1024 * 1024);
   client.socket.destroy();
 });
 

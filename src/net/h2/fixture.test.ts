@@ -31,7 +31,7 @@ export interface Echo extends AsyncDisposable {
 
 const OK = encodeHeaders([[':status', '200']]);
 
-/** A server that answers with the body it got, when released. */
+/** A server that answers with the body it got, when released; `/early` is answered by its head. */
 export async function echo(limits: Partial<SessionLimits> = {}, hold = false): Promise<Echo> {
   const heads: RequestHead[] = [];
   const bugs: unknown[] = [];
@@ -53,6 +53,7 @@ export async function echo(limits: Partial<SessionLimits> = {}, hold = false): P
         late: () => stream.reset(ERROR.cancel),
         closed: () => {},
       };
+      if (stream.head.target === '/early') stream.answer(OK, Buffer.alloc(10));
     },
   });
   const sockets = new Set<Socket>();
