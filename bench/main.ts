@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
 import { macro } from './macro.ts';
 import { micro } from './micro.ts';
+import { shardCosts } from './shards.ts';
 import { parseTarget, size } from './size.ts';
 
 const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
@@ -12,6 +13,7 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
                              client, gateway, sink: throughput, cost, latency, memory
   size   --target RATE       how many shards for RATE items per second (500k/s, 2M/s)
          [--items N] [--protocol http|grpc] [--compression none|gzip|zstd]
+  shards                     what more shards cost, and what hand-over gives one busy connection
   compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
                              the same work through the peers, in turns
 
@@ -66,6 +68,9 @@ switch (positionals[0]) {
     });
     break;
   }
+  case 'shards':
+    await shardCosts({ seconds, rounds: Number(values.rounds) });
+    break;
   case 'compare':
     await compare({
       collector: values.collector,

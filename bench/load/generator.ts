@@ -14,8 +14,10 @@ export interface LoadOrder {
   readonly port: number;
   readonly shape: Shape;
   readonly encoding: 'identity' | 'gzip' | 'zstd';
-  /** Requests under way at once. */
+  /** Requests under way at once; over HTTP each has a connection of its own. */
   readonly connections: number;
+  /** gRPC connections that the requests share; a quarter as many as there are when not given. */
+  readonly sessions?: number;
   readonly seconds: number;
   /** Requests per second in all; absent: as fast as answers come. */
   readonly rate?: number;
@@ -142,7 +144,9 @@ async function openSenders(order: LoadOrder): Promise<Sender[]> {
     return Promise.all(Array.from({ length: order.connections }, () => httpSender(target)));
   }
   const sessions = await Promise.all(
-    Array.from({ length: Math.ceil(order.connections / 4) }, () => openSession(order.port)),
+    Array.from({ length: order.sessions ?? Math.ceil(order.connections / 4) }, () =>
+      openSession(order.port),
+    ),
   );
   return Array.from({ length: order.connections }, (_, index) => {
     const session = sessions[index % sessions.length];
