@@ -6,7 +6,7 @@ import { SERIES } from '../schema.ts';
 import { SeriesCursor } from '../walk.ts';
 import { METRIC_NAME } from './label-name.ts';
 import type { RelabelRules } from './rules.ts';
-import { SeriesLabels } from './series-labels.ts';
+import { type Patch, SeriesLabels } from './series-labels.ts';
 
 /** A chunk of the form after the rules. */
 export interface Rewritten {
@@ -18,13 +18,13 @@ export interface Rewritten {
   readonly nameless: number;
 }
 
-/** What a label set becomes: other labels as bytes, or one of these. */
-const UNCHANGED: Uint8Array = new Uint8Array(0);
-const DROPPED: Uint8Array = new Uint8Array(0);
-const NAMELESS: Uint8Array = new Uint8Array(0);
+/** What a label set becomes: other labels, or one of these. */
+const UNCHANGED: Patch = { prefix: 0, suffix: 0, bytes: new Uint8Array(0) };
+const DROPPED: Patch = { ...UNCHANGED };
+const NAMELESS: Patch = { ...UNCHANGED };
 
-/** What a buffer takes beside its bytes. */
-const BUFFER_BYTES = 200;
+/** What a patch takes beside its bytes. */
+const PATCH_BYTES = 200;
 
 const SERIES_TAG = 0x0a;
 
@@ -35,7 +35,7 @@ const SERIES_TAG = 0x0a;
  */
 export class SeriesRewriter {
   readonly #rules: RelabelRules;
-  readonly #known: LabelSetCache<Uint8Array>;
+  readonly #known: LabelSetCache<Patch>;
   readonly #labels = new SeriesLabels();
   readonly #series = new SeriesCursor();
   readonly #fields = new FieldCursor();
@@ -45,7 +45,7 @@ export class SeriesRewriter {
   /** `maxBytes` is for what is remembered. */
   constructor(rules: RelabelRules, maxBytes: number) {
     this.#rules = rules;
-    const valueBytes = ({ length }: Uint8Array) => (length === 0 ? 0 : length + BUFFER_BYTES);
+    const valueBytes = ({ bytes }: Patch) => (bytes.length === 0 ? 0 : bytes.length + PATCH_BYTES);
     this.#known = new LabelSetCache({ maxBytes, valueBytes });
   }
 
@@ -63,31 +63,37 @@ export class SeriesRewriter {
     this.#chunk = chunk;
     this.#labels.begin(chunk);
     const output = this.#output;
+    // What an error left behind is of no use.
+    output.backTo(0);
     const series = this.#series.enter(chunk);
     let [copied, dropped, nameless] = [0, 0, 0];
     while (series.next()) {
       const { start, end, labelsEnd } = series;
-      const labels = this.#labelsOf(start, labelsEnd);
-      if (labels === UNCHANGED) continue;
+      const patch = this.#patchOf(start, labelsEnd);
+      if (patch === UNCHANGED) continue;
       output.append(chunk, copied, series.tagStart);
-      copied = end;
-      if (labels === DROPPED) dropped += this.#items(labelsEnd, end);
-      else if (labels === NAMELESS) nameless += this.#items(labelsEnd, end);
-      else {
-        const rest = end - labelsEnd;
-        output.reserve(6 + labels.length + rest);
-        output.byte(SERIES_TAG);
-        output.varint(labels.length + rest);
-        output.copy(labels, 0, labels.length);
-        output.copy(chunk, labelsEnd, end);
+      if (patch === DROPPED || patch === NAMELESS) {
+        copied = end;
+        const items = this.#items(labelsEnd, end);
+        if (patch === DROPPED) dropped += items;
+        else nameless += items;
+        continue;
       }
+      const { prefix, suffix, bytes } = patch;
+      // What is behind the patch is copied with whatever follows it.
+      copied = labelsEnd - suffix;
+      output.reserve(6 + prefix + bytes.length);
+      output.byte(SERIES_TAG);
+      output.varint(prefix + bytes.length + end - copied);
+      output.copy(chunk, start, start + prefix);
+      output.copy(bytes, 0, bytes.length);
     }
     if (copied === 0) return { bytes: chunk, dropped, nameless };
     output.append(chunk, copied, chunk.length);
     return { bytes: output.finish(), dropped, nameless };
   }
 
-  #labelsOf(start: number, end: number): Uint8Array {
+  #patchOf(start: number, end: number): Patch {
     const bytes = this.#chunk;
     const known = this.#known.get(bytes, start, end);
     if (known !== undefined) return known;
@@ -96,13 +102,13 @@ export class SeriesRewriter {
     return result;
   }
 
-  #relabel(start: number, end: number): Uint8Array {
+  #relabel(start: number, end: number): Patch {
     const labels = this.#labels;
     labels.enter(start, end);
     if (!this.#rules.apply(labels)) return DROPPED;
-    const result = labels.finish();
-    if (result === undefined) return UNCHANGED;
-    return labels.get(METRIC_NAME) === '' ? NAMELESS : result;
+    const patch = labels.finish();
+    if (patch === undefined) return UNCHANGED;
+    return labels.get(METRIC_NAME) === '' ? NAMELESS : patch;
   }
 
   /** Samples and histograms behind the labels of a series. */

@@ -10,6 +10,14 @@ const LABEL_TAG = 0x0a;
 const NAME_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 
+/** Encoded labels as others: so many bytes from their begin, then these, then so many to their end. */
+export interface Patch {
+  readonly prefix: number;
+  readonly suffix: number;
+  /** In a buffer of their own. */
+  readonly bytes: Uint8Array;
+}
+
 /**
  * The labels of a series on the wire. Names are compared as bytes, a value becomes text when a
  * rule asks for it, and labels that were not set are copied. Reused from series to series.
@@ -90,8 +98,8 @@ export class SeriesLabels implements LabelSet {
     return names;
   }
 
-  /** The labels as the form wants them, copied; undefined when they are as they were. */
-  finish(): Uint8Array | undefined {
+  /** What makes the labels of the wire what they are now; undefined when they are the same. */
+  finish(): Patch | undefined {
     if (!this.#edited) return undefined;
     const output = this.#output;
     output.backTo(0);
@@ -105,7 +113,7 @@ export class SeriesLabels implements LabelSet {
       output.append(this.#bytes, this.#tagStarts[index]!, end);
     }
     while (next < added.length) this.#write(added[next++]!);
-    return this.#isAsBefore() ? undefined : output.bytes.slice(0, output.length);
+    return this.#patch();
   }
 
   #find(name: LabelName): number {
@@ -175,10 +183,18 @@ export class SeriesLabels implements LabelSet {
     output.close(label, 1);
   }
 
-  #isAsBefore(): boolean {
-    const { bytes, length } = this.#output;
-    if (length !== this.#end - this.#start) return false;
-    return this.#text.compare(bytes, 0, length, this.#start, this.#end) === 0;
+  /** The difference between the labels of the wire and what was written. */
+  #patch(): Patch | undefined {
+    const [before, start, end] = [this.#bytes, this.#start, this.#end];
+    const { bytes: after, length } = this.#output;
+    const most = Math.min(end - start, length);
+    let prefix = 0;
+    while (prefix < most && before[start + prefix] === after[prefix]) prefix++;
+    if (prefix === length && prefix === end - start) return undefined;
+    let suffix = 0;
+    const left = most - prefix;
+    while (suffix < left && before[end - 1 - suffix] === after[length - 1 - suffix]) suffix++;
+    return { prefix, suffix, bytes: after.slice(prefix, length - suffix) };
   }
 }
 

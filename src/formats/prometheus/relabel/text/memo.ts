@@ -1,7 +1,7 @@
 /** Longer texts are worked out anew each time. */
 const MAX_LENGTH = 512;
 /** Of the texts of one generation. */
-const MAX_CHARACTERS = 64 * 1024;
+const MAX_CHARACTERS = 256 * 1024;
 /** What an entry counts beside its text. */
 const ENTRY = 64;
 
