@@ -104,16 +104,16 @@ export class SeriesLabels implements LabelSet {
     const output = this.#output;
     output.backTo(0);
     const added = this.#added();
+    const [first, last] = [this.#firstEdited(added), this.#behindEdited(added)];
     let next = 0;
-    for (let index = 0; index < this.#read; index++) {
+    for (let index = first; index < last; index++) {
       if (this.#present[index] !== true) continue;
       while (next < added.length && this.#isBefore(added[next]!, index))
         this.#write(added[next++]!);
-      const end = index + 1 < this.#read ? this.#tagStarts[index + 1]! : this.#end;
-      output.append(this.#bytes, this.#tagStarts[index]!, end);
+      output.append(this.#bytes, this.#startOf(index), this.#startOf(index + 1));
     }
     while (next < added.length) this.#write(added[next++]!);
-    return this.#patch();
+    return this.#patch(this.#startOf(first), this.#startOf(Math.max(first, last)));
   }
 
   #find(name: LabelName): number {
@@ -183,18 +183,37 @@ export class SeriesLabels implements LabelSet {
     output.close(label, 1);
   }
 
-  /** The difference between the labels of the wire and what was written. */
-  #patch(): Patch | undefined {
-    const [before, start, end] = [this.#bytes, this.#start, this.#end];
-    const { bytes: after, length } = this.#output;
-    const most = Math.min(end - start, length);
-    let prefix = 0;
-    while (prefix < most && before[start + prefix] === after[prefix]) prefix++;
-    if (prefix === length && prefix === end - start) return undefined;
-    let suffix = 0;
-    const left = most - prefix;
-    while (suffix < left && before[end - 1 - suffix] === after[length - 1 - suffix]) suffix++;
-    return { prefix, suffix, bytes: after.slice(prefix, length - suffix) };
+  /** Index of the first label of the wire that is gone or has one that was set in front of it. */
+  #firstEdited([added]: readonly number[]): number {
+    let index = 0;
+    while (index < this.#read && this.#present[index] === true) {
+      if (added !== undefined && this.#isBefore(added, index)) break;
+      index++;
+    }
+    return index;
+  }
+
+  /** Index behind the last label of the wire that is gone or has one that was set behind it. */
+  #behindEdited(added: readonly number[]): number {
+    const last = added.at(-1);
+    let index = this.#read;
+    while (index > 0 && this.#present[index - 1] === true) {
+      if (last !== undefined && !this.#isBefore(last, index - 1)) break;
+      index--;
+    }
+    return index;
+  }
+
+  #startOf(index: number): number {
+    return index < this.#read ? this.#tagStarts[index]! : this.#end;
+  }
+
+  /** What was written, for the bytes from `from` to `to`; undefined when it is what they are. */
+  #patch(from: number, to: number): Patch | undefined {
+    const { bytes, length } = this.#output;
+    const isSame = length === to - from && this.#text.compare(bytes, 0, length, from, to) === 0;
+    if (isSame) return undefined;
+    return { prefix: from - this.#start, suffix: this.#end - to, bytes: bytes.slice(0, length) };
   }
 }
 
