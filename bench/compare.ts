@@ -12,10 +12,10 @@ import { Sink } from './systems/processes.ts';
 import { freePort, type GatewayOptions, gatewayFile, System } from './systems/system.ts';
 
 /** One line of the table. */
-export interface Case {
+interface Case {
   readonly name: string;
   readonly load: LoadShape;
-  readonly gateway: Pick<GatewayOptions, 'protocol' | 'compression' | 'upsert'>;
+  readonly gateway: Pick<GatewayOptions, 'protocol' | 'compression' | 'upsert' | 'sampler'>;
   /** Whether the floor can do this work. */
   readonly floor: boolean;
 }
@@ -28,7 +28,7 @@ function load(protocol: 'http' | 'grpc', shape: Shape, encoding: LoadShape['enco
 }
 
 /** The cases the project's targets are about. */
-export const CASES: readonly Case[] = [
+const CASES: readonly Case[] = [
   {
     name: 'spans-http-512',
     load: load('http', SPANS, 'identity'),
@@ -51,6 +51,34 @@ export const CASES: readonly Case[] = [
     name: 'spans-grpc-512',
     load: load('grpc', SPANS, 'identity'),
     gateway: { protocol: 'grpc', compression: 'none', upsert: true },
+    floor: false,
+  },
+  {
+    name: 'spans-http-512-untouched',
+    load: load('http', SPANS, 'identity'),
+    gateway: { protocol: 'http', compression: 'none', upsert: false },
+    floor: false,
+  },
+  {
+    name: 'spans-http-512-hash10',
+    load: load('http', SPANS, 'identity'),
+    gateway: {
+      protocol: 'http',
+      compression: 'none',
+      upsert: true,
+      sampler: { mode: 'hash_seed', percentage: 10 },
+    },
+    floor: false,
+  },
+  {
+    name: 'spans-http-512-th10',
+    load: load('http', SPANS, 'identity'),
+    gateway: {
+      protocol: 'http',
+      compression: 'none',
+      upsert: true,
+      sampler: { mode: 'proportional', percentage: 10 },
+    },
     floor: false,
   },
   {
@@ -149,7 +177,7 @@ function print(name: string, runs: readonly Measurement[]): void {
     const mine = runs.filter((run) => run.system === system);
     const perCpu = figure(runs, system);
     const line = [
-      name.padEnd(22),
+      name.padEnd(24),
       system.padEnd(10),
       `${(perCpu / 1e6).toFixed(3)} M items/CPU-s`,
       `${(median(mine.map((run) => run.itemsPerSecond)) / 1e6).toFixed(3)} M items/s`,

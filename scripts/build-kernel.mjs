@@ -4,14 +4,17 @@ import { fileURLToPath } from 'node:url';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-const { error, stderr } = await asc.main([
-  at('src/wire/kernel/kernel.ts'),
-  ...['--outFile', at('src/wire/kernel.wasm')],
-  ...['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '4'],
-  ...['--enable', 'simd', '--enable', 'bulk-memory'],
-]);
+let said = '';
+const { error } = await asc.main(
+  [
+    [at('src/wire/kernel/kernel.ts'), '--outFile', at('src/wire/kernel.wasm')],
+    ['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '4'],
+    ['--enable', 'simd', '--enable', 'bulk-memory'],
+  ].flat(),
+  { stderr: { write: (text) => void (said += text) } },
+);
 
 if (error) {
-  console.error(`cannot compile the kernel: ${error.message}\n${stderr.toString()}`);
+  console.error(`cannot compile the kernel: ${error.message}\n${said}`);
   process.exitCode = 1;
 }

@@ -51,7 +51,7 @@ export class Payload {
 }
 
 /** Milliseconds since the epoch as the 32-bit stamp of an item. */
-export function stampOf(nowMs: number): number {
+function stampOf(nowMs: number): number {
   return Math.floor(nowMs * 100) % 2 ** 32;
 }
 

@@ -32,7 +32,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 };
 
 /** Milliseconds of a Go duration such as `1m30s`, `200ms` or `0`; undefined when it is none. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const trimmed = text.trim();
   if (/^[+-]?0$/.test(trimmed)) return 0;
   const sign = trimmed.startsWith('-') ? -1 : 1;
@@ -48,7 +48,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** Bytes of a size such as `64MiB`, `10 MB` or `1048576`; undefined when it is none. */
-export function parseByteSize(text: string): number | undefined {
+function parseByteSize(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
   if (match === null) return undefined;
   const unit = SIZE_UNITS[(match[2] ?? '').toLowerCase()];

@@ -30,7 +30,7 @@ const GRPC_NAMES: readonly string[] = Object.keys(GRPC).map((name) =>
 );
 
 /** Sent with every refusal that says nothing of when to come back, in milliseconds. */
-export const DEFAULT_RETRY_MS = 1000;
+const DEFAULT_RETRY_MS = 1000;
 
 /** Longest part of a peer's message that is kept. */
 const MAX_MESSAGE = 1024;

@@ -13,7 +13,7 @@ const DATA = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'];
 const LEVELS = [RESOURCES, SCOPES, RECORDS, DATA, ['dataPoints']];
 
 /** The lists under `keys` of a decoded message, one after the other. */
-export function listOf(message: Plain, keys: readonly string[]): Plain[] {
+function listOf(message: Plain, keys: readonly string[]): Plain[] {
   return keys.flatMap((key) => {
     const value = message[key];
     return Array.isArray(value) ? (value as Plain[]) : value ? [value as Plain] : [];
@@ -22,7 +22,7 @@ export function listOf(message: Plain, keys: readonly string[]): Plain[] {
 
 export const resourcesOf = (request: Plain) => listOf(request, RESOURCES);
 export const scopesOf = (resource: Plain) => listOf(resource, SCOPES);
-export const recordsOf = (scope: Plain) => listOf(scope, RECORDS);
+const recordsOf = (scope: Plain) => listOf(scope, RECORDS);
 
 /** Spans, log records, or the data points of metrics. */
 export function itemsOf(request: Plain): Plain[] {

@@ -17,7 +17,7 @@ export function decodeBits(type: string, bytes: Uint8Array): Record<string, unkn
 }
 
 /** Encodes what `decodeBits` gives. */
-export function encodeBits(type: string, value: object): Uint8Array<ArrayBuffer> {
+function encodeBits(type: string, value: object): Uint8Array<ArrayBuffer> {
   const message = root.lookupType(type);
   return new Uint8Array(message.encode(message.fromObject(value)).finish());
 }

@@ -24,7 +24,7 @@ export interface HeldItems {
 }
 
 /** Name of the gauge by which a delivery says how many items it holds. */
-export const HELD_ITEMS = 'exporter_held_items';
+const HELD_ITEMS = 'exporter_held_items';
 
 const MAIN = -1;
 const SERIES_PER_NAME = 4000;

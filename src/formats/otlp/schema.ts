@@ -275,13 +275,6 @@ export const REQUEST: Readonly<Record<Signal, MessageName>> = {
   logs: 'ExportLogsServiceRequest',
 };
 
-/** The message a client is answered with, by signal. */
-export const RESPONSE: Readonly<Record<Signal, MessageName>> = {
-  traces: 'ExportTraceServiceResponse',
-  metrics: 'ExportMetricsServiceResponse',
-  logs: 'ExportLogsServiceResponse',
-};
-
 /** Whether the type of a field is a message of this schema. */
 export function isMessage(type: Field['type']): type is MessageName {
   return Object.hasOwn(SCHEMA, type);
