@@ -1,7 +1,7 @@
 import type { GrpcHandler } from './grpc.ts';
 import { emptied } from './http-server.ts';
 import { Http2Connections } from './h2/connections.ts';
-import { GrpcExchange } from './h2/grpc-exchange.ts';
+import { GrpcExchange } from './h2/exchange/grpc-exchange.ts';
 import type { SessionLimits } from './h2/life.ts';
 import { TurnEnd } from './h2/outbox.ts';
 import { Listener, type ListenOptions } from './listen/listener.ts';

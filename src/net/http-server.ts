@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { HttpHandler, HttpLimits } from './http.ts';
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts';
 import { Http2Connections } from './h2/connections.ts';
-import { HttpExchange } from './h2/http-exchange.ts';
+import { HttpExchange } from './h2/exchange/http-exchange.ts';
 import { onBytes } from './listen/in-place.ts';
 import { clientAddressOf, Listener, type ListenOptions } from './listen/listener.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Over 300 lines because it is one state machine: its states and every way between them read
+ * Length: over 300 lines because it is one state machine: its states and every way between them read
  * better in one place. Parsing, chunks, bodies and answers have files of their own.
  */
 import type { Socket } from 'node:net';

@@ -1,11 +1,11 @@
-import type { Bytes } from '../../contract/batch.ts';
-import type { GrpcCall, GrpcHandler, GrpcHead, GrpcReply } from '../grpc.ts';
-import { allocateOwn } from '../http1/body.ts';
-import { GRPC } from '../status.ts';
-import { encodeHeaders } from './hpack/encoder.ts';
-import type { TurnEnd } from './outbox.ts';
-import type { RequestHead } from './request-head.ts';
-import type { Exchange, Stream } from './stream.ts';
+import type { Bytes } from '../../../contract/batch.ts';
+import type { GrpcCall, GrpcHandler, GrpcHead, GrpcReply } from '../../grpc.ts';
+import { allocateOwn } from '../../http1/body.ts';
+import { GRPC } from '../../status.ts';
+import { encodeHeaders } from '../hpack/encoder.ts';
+import type { TurnEnd } from '../outbox.ts';
+import type { RequestHead } from '../request-head.ts';
+import type { Exchange, Stream } from '../stream.ts';
 
 /** What all calls of a server share. */
 export interface CallService {

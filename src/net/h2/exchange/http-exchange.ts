@@ -4,11 +4,11 @@ import {
   type HttpReply,
   type HttpUpload,
   isUpload,
-} from '../http.ts';
-import { BodyBuffer } from '../http1/body.ts';
-import { encodeHeaders } from './hpack/encoder.ts';
-import type { RequestHead } from './request-head.ts';
-import type { Exchange, Stream } from './stream.ts';
+} from '../../http.ts';
+import { BodyBuffer } from '../../http1/body.ts';
+import { encodeHeaders } from '../hpack/encoder.ts';
+import type { RequestHead } from '../request-head.ts';
+import type { Exchange, Stream } from '../stream.ts';
 
 /** Serves a request of HTTP/2 with the handler that serves HTTP/1. */
 export class HttpExchange implements Exchange {
