@@ -40,11 +40,6 @@ export class RelabelRules {
     this.#rules = configs.map((config) => compileRule(config, naming));
   }
 
-  /** How many rules there are. */
-  get size(): number {
-    return this.#rules.length;
-  }
-
   /** Changes the labels; false when the series is dropped, and the labels are of no use then. */
   apply(labels: LabelSet): boolean {
     for (const rule of this.#rules) if (!rule(labels)) return false;
