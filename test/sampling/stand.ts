@@ -50,9 +50,9 @@ export interface Sampler {
   readonly transform: Transform;
   readonly numbers: Numbers;
   /** What is left of these spans. */
-  spans(items: readonly Item[], tenant?: string, resource?: object): Item[];
+  readonly spans: (items: readonly Item[], tenant?: string, resource?: object) => Item[];
   /** What is left of these log records. */
-  logs(items: readonly Item[], tenant?: string, resource?: object): Item[];
+  readonly logs: (items: readonly Item[], tenant?: string, resource?: object) => Item[];
 }
 
 /** A sampler with that section of a configuration. */

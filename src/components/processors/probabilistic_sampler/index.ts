@@ -1,4 +1,5 @@
 import type { TransformDefinition } from '../../../contract/component.ts';
+import type { Context } from '../../../contract/context.ts';
 import { type Config, notesOn, settings } from './settings.ts';
 import { createTransform } from './transform.ts';
 
@@ -10,5 +11,5 @@ export default {
   signals: ['traces', 'logs'],
   dropReason: 'sampled',
   notes: notesOn,
-  transform: (config, context) => createTransform(config, context),
+  transform: (config, context: Pick<Context, 'meter'>) => createTransform(config, context),
 } satisfies TransformDefinition<Config>;

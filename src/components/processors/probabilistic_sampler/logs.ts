@@ -1,9 +1,8 @@
-import type { Bytes } from '../../../contract/batch.ts';
 import { textOf } from '../../../formats/otlp/actions/plain-value.ts';
 import { decodeValue, encodeValue } from '../../../formats/otlp/any-value.ts';
 import { AttributeList } from '../../../formats/otlp/attributes.ts';
 import type { KeepItem } from '../../../formats/otlp/filter.ts';
-import { Occurrences, SampledFields } from '../../../formats/otlp/sampling/sampled-fields.ts';
+import { SampledFields } from '../../../formats/otlp/sampling/sampled-fields.ts';
 import {
   adjustedCountAt,
   Bits56,
@@ -23,8 +22,6 @@ import type { Config } from './settings.ts';
 const ATTRIBUTES = numberOf('LogRecord', 'attributes');
 const THRESHOLD = Buffer.from('sampling.threshold');
 const RANDOMNESS = Buffer.from('sampling.randomness');
-// What both keys begin with.
-const SAMPLING = Buffer.from('sampling.');
 const MARK = encodeValue({ kind: 'int', value: 100n });
 const STATED_ALWAYS = encodeValue({ kind: 'string', value: '0' });
 
@@ -36,12 +33,10 @@ export class LogSampler {
   readonly #config: Config;
   readonly #rules: KeepRules;
   readonly #counts: Counts;
-  readonly #fields = new SampledFields();
+  readonly #fields: SampledFields;
   readonly #attributes = new AttributeList();
-  readonly #sampling = new Occurrences(SAMPLING);
   readonly #fromKey: Uint8Array | undefined;
   readonly #priorityKey: Uint8Array | undefined;
-  readonly #priority: Occurrences | undefined;
   readonly #randomness = new Bits56();
   readonly #threshold = new Bits56();
   #hasThreshold = false;
@@ -59,17 +54,13 @@ export class LogSampler {
     this.#counts = parts.counts;
     this.#fromKey = from === '' ? undefined : Buffer.from(from);
     this.#priorityKey = priority === '' ? undefined : Buffer.from(priority);
-    this.#priority = this.#priorityKey && new Occurrences(this.#priorityKey);
+    const own = this.#priorityKey === undefined ? [] : [this.#priorityKey];
+    this.#fields = new SampledFields('logs', [THRESHOLD, RANDOMNESS, ...own]);
   }
 
   begin(policy: Policy, hasRules: boolean): void {
     this.#policy = policy;
     this.#hasRules = hasRules;
-  }
-
-  beginChunk(chunk: Bytes): void {
-    this.#sampling.begin(chunk);
-    this.#priority?.begin(chunk);
   }
 
   readonly keep: KeepItem = (record, walk, splice) => {
@@ -80,12 +71,10 @@ export class LogSampler {
     }
     const fields = this.#fields;
     const policy = this.#policy;
-    const hasAttributes = this.#sampling.within(record.start, record.end);
-    const hasPriority = this.#priority?.within(record.start, record.end) ?? false;
-    fields.readLogRecord(this.#bytes, record.start, record.end);
+    fields.read(this.#bytes, record.start, record.end);
     const isHash = policy.mode === 'hash_seed';
     const isById = fields.traceId >= 0 && !(isHash && this.#config.attribute_source === 'record');
-    if (hasAttributes || hasPriority || !isById || policy.isNever) {
+    if (fields.mayHaveSought || !isById || policy.isNever) {
       return this.#decide(record, splice);
     }
     // fast path: nothing but the trace id has a say
@@ -234,7 +223,7 @@ export class LogSampler {
     const counts = this.#counts;
     counts.rules[rule]!.amount++;
     counts.keptByRules.amount++;
-    this.#fields.readLogRecord(this.#bytes, record.start, record.end);
+    this.#fields.read(this.#bytes, record.start, record.end);
     this.#readAttributes(record);
     const problem = this.#findProblem(false);
     if (problem !== undefined && problem !== 'missing_randomness') {

@@ -165,6 +165,7 @@ export const settings = z
       ),
     sampling_priority: z
       .string()
+      .refine((key) => Buffer.byteLength(key) <= 127, 'must be at most 127 bytes long')
       .default('')
       .describe('Of log records: the attribute that holds a percentage of its own for its record.'),
     tenants: z

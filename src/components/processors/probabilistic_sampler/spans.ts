@@ -1,8 +1,7 @@
-import type { Bytes } from '../../../contract/batch.ts';
 import { decodeValue, encodeValue } from '../../../formats/otlp/any-value.ts';
 import { AttributeList } from '../../../formats/otlp/attributes.ts';
 import type { KeepItem } from '../../../formats/otlp/filter.ts';
-import { Occurrences, SampledFields } from '../../../formats/otlp/sampling/sampled-fields.ts';
+import { SampledFields } from '../../../formats/otlp/sampling/sampled-fields.ts';
 import { adjustedCountAt, ALWAYS, Bits56 } from '../../../formats/otlp/sampling/threshold.ts';
 import { TraceState } from '../../../formats/otlp/sampling/trace-state.ts';
 import { numberOf } from '../../../formats/otlp/walk.ts';
@@ -28,10 +27,9 @@ export class SpanSampler {
   readonly #rules: KeepRules;
   readonly #counts: Counts;
   readonly #failClosed: boolean;
-  readonly #fields = new SampledFields();
+  readonly #fields = new SampledFields('traces', [PRIORITY]);
   readonly #state = new TraceState();
   readonly #randomness = new Bits56();
-  readonly #priority = new Occurrences(PRIORITY);
   readonly #attributes = new AttributeList();
   #policy: Policy;
   #hasRules = false;
@@ -50,20 +48,16 @@ export class SpanSampler {
     this.#hasRules = hasRules;
   }
 
-  beginChunk(chunk: Bytes): void {
-    this.#priority.begin(chunk);
-  }
-
   readonly keep: KeepItem = (span, walk, splice) => {
     const { bytes } = walk;
     const fields = this.#fields;
     this.#bytes = bytes;
-    fields.readSpan(bytes, span.start, span.end);
+    fields.read(bytes, span.start, span.end);
     if (this.#hasRules) {
       const rule = this.#rules.find('traces', span, walk);
       if (rule >= 0) return this.#keepByRule(rule, span, splice);
     }
-    const hasWish = this.#priority.within(span.start, span.end);
+    const hasWish = fields.mayHaveSought;
     const policy = this.#policy;
     if (hasWish || fields.stateTag >= 0 || fields.traceId < 0 || policy.isNever) {
       return this.#decide(span, hasWish, splice);

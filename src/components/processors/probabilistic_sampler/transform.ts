@@ -35,7 +35,6 @@ export function createTransform(config: Config, context: Pick<Context, 'meter'>)
     let items = 0;
     let isChanged = false;
     for (const chunk of batch.chunks) {
-      sampler.beginChunk(chunk);
       rules.beginChunk();
       const { bytes, kept, dropped } = filterItems(signal, chunk, sampler.keep);
       items += kept;
