@@ -21,6 +21,7 @@ interface Case {
 }
 
 const SPANS: Shape = { signal: 'traces', items: 512, itemBytes: 400 };
+const SCATTERED: Shape = { ...SPANS, scattered: true };
 const LOGS: Shape = { signal: 'logs', items: 512, itemBytes: 240 };
 
 function load(protocol: 'http' | 'grpc', shape: Shape, encoding: LoadShape['encoding']): LoadShape {
@@ -61,7 +62,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'spans-http-512-hash10',
-    load: load('http', SPANS, 'identity'),
+    load: load('http', SCATTERED, 'identity'),
     gateway: {
       protocol: 'http',
       compression: 'none',
@@ -72,7 +73,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'spans-http-512-th10',
-    load: load('http', SPANS, 'identity'),
+    load: load('http', SCATTERED, 'identity'),
     gateway: {
       protocol: 'http',
       compression: 'none',

@@ -9,6 +9,7 @@ export interface Measurement {
   readonly itemsPerSecond: number;
   /** CPU seconds of the gateway's process per million items delivered. */
   readonly cpuPerMillion: number;
+  /** Items received and acknowledged: those a sampler drops are work done too. */
   readonly itemsPerCpuSecond: number;
   readonly peakBytes: number;
   readonly refused: number;
@@ -52,7 +53,7 @@ export async function measure(
     system: system.name,
     itemsPerSecond: seen.items / report.seconds,
     cpuPerMillion: (used * 1e6) / seen.items,
-    itemsPerCpuSecond: seen.items / used,
+    itemsPerCpuSecond: report.items / used,
     peakBytes: system.peakBytes,
     refused: report.refused,
     failed: report.failed,

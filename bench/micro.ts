@@ -1,11 +1,12 @@
 /** The micro benches: one function at a time, cost per request. */
 import type { Bench } from 'tinybench';
 import { codecBench } from './micro/codecs.ts';
+import { samplingBench } from './micro/sampling.ts';
 import { wireBench } from './micro/wire.ts';
 
 /** Runs all of them and prints a line each. */
 export async function micro(): Promise<void> {
-  for (const bench of [wireBench(), codecBench()]) {
+  for (const bench of [wireBench(), samplingBench(), codecBench()]) {
     await bench.run();
     print(bench);
   }

@@ -20,6 +20,8 @@ export interface Shape {
   readonly items: number;
   /** About how many bytes an item takes. */
   readonly itemBytes: number;
+  /** Trace ids that look random, for samplers; their items are not numbered then. */
+  readonly scattered?: boolean;
 }
 
 /** An encoded request whose items can be numbered again and again. */
@@ -28,10 +30,12 @@ export class Payload {
   readonly items: number;
   readonly #view: DataView;
   readonly #offsets: readonly number[];
+  readonly #scattered: boolean;
 
-  constructor(bytes: Uint8Array<ArrayBuffer>, items: number) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, { items, scattered = false }: Shape) {
     this.bytes = bytes;
     this.items = items;
+    this.#scattered = scattered;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offsets = markOffsets(this.#view);
     if (this.#offsets.length !== items) throw new Error('bug: a mark for every item expected');
@@ -39,12 +43,23 @@ export class Payload {
 
   /** Numbers the items from `first` on and stamps them with the time of sending. */
   number(first: number, now: number): void {
+    if (this.#scattered) return this.#scatter(first);
     const stamp = stampOf(now);
     let sequence = first;
     for (const offset of this.#offsets) {
       this.#view.setUint32(offset + 4, stamp);
       this.#view.setUint32(offset + 8, Math.floor(sequence / 2 ** 32));
       this.#view.setUint32(offset + 12, sequence % 2 ** 32);
+      sequence += 1;
+    }
+  }
+
+  #scatter(first: number): void {
+    let sequence = first;
+    for (const offset of this.#offsets) {
+      const mixed = Math.imul(sequence ^ (sequence >>> 15), 0x2c1b3c6d);
+      this.#view.setUint32(offset + 8, Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39) >>> 0);
+      this.#view.setUint32(offset + 12, Math.imul(mixed ^ (mixed >>> 13), 0x9e3779b1) >>> 0);
       sequence += 1;
     }
   }
@@ -73,7 +88,7 @@ export function payloadOf(shape: Shape): Payload {
     encoded = type.encode(type.fromObject(request)).finish();
     encodedShapes.set(key, encoded);
   }
-  return new Payload(new Uint8Array(encoded), shape.items);
+  return new Payload(new Uint8Array(encoded), shape);
 }
 
 function traceRequest(shape: Shape): object {

@@ -86,6 +86,8 @@ export interface GatewayOptions {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** Whether one resource attribute is upserted on the way. */
   readonly upsert: boolean;
+  /** Samples behind the upsert. */
+  readonly sampler?: { readonly mode: string; readonly percentage: number };
   readonly shards?: number;
   readonly memoryBudget?: string;
   readonly batch: boolean;
@@ -111,6 +113,15 @@ export async function gatewayFile(
       ? []
       : [`  admission: { max_bytes: ${options.memoryBudget} }`]),
   ].join('\n');
+  const { sampler } = options;
+  const processors = [
+    ...(options.upsert ? ['resource'] : []),
+    ...(sampler === undefined ? [] : ['probabilistic_sampler']),
+  ].join(', ');
+  const sampling =
+    sampler === undefined
+      ? ''
+      : `\n  probabilistic_sampler: { mode: ${sampler.mode}, sampling_percentage: ${sampler.percentage} }`;
   const yaml = `receivers:
   otlp:
     protocols:
@@ -118,7 +129,7 @@ export async function gatewayFile(
       http: { endpoint: 127.0.0.1:${http} }
 processors:
   resource:
-    attributes: [{ key: gateway, value: bench, action: upsert }]
+    attributes: [{ key: gateway, value: bench, action: upsert }]${sampling}
 exporters:
   ${exporter}
     compression: ${options.compression}
@@ -127,8 +138,8 @@ service:
 ${own ? ownKeys : ''}
   telemetry: { metrics: { ${own ? `address: "127.0.0.1:${metrics}"` : 'level: none'} }, logs: { level: warn } }
   pipelines:
-    traces: { receivers: [otlp], processors: [${options.upsert ? 'resource' : ''}], exporters: [${options.protocol === 'http' ? 'otlphttp' : 'otlp'}] }
-    logs: { receivers: [otlp], processors: [${options.upsert ? 'resource' : ''}], exporters: [${options.protocol === 'http' ? 'otlphttp' : 'otlp'}] }
+    traces: { receivers: [otlp], processors: [${processors}], exporters: [${options.protocol === 'http' ? 'otlphttp' : 'otlp'}] }
+    logs: { receivers: [otlp], processors: [${processors}], exporters: [${options.protocol === 'http' ? 'otlphttp' : 'otlp'}] }
 `;
   const path = join(folder, `${own ? 'millrace' : 'collector'}-${http}.yaml`);
   writeFileSync(path, yaml);
