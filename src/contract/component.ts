@@ -41,6 +41,8 @@ export interface RawRequest {
   readonly tenant: string;
   readonly metadata: Metadata;
   readonly clientAddress?: string;
+  /** What it came over; a label of the receiver's metrics. `http` when absent. */
+  readonly transport?: 'grpc' | 'http';
   /** Milliseconds since the epoch, with fraction. */
   readonly receivedAt: number;
 }
@@ -89,7 +91,12 @@ export interface Intake {
    * Counts a request that is answered without `submit`: refused by `admit`, `Permit.resize` or
    * `tenantOf` (which count nothing themselves), bad media type, body too large, …
    */
-  refused(signal: Signal | undefined, tenant: string, outcome: Outcome): void;
+  refused(
+    signal: Signal | undefined,
+    tenant: string,
+    outcome: Outcome,
+    transport?: RawRequest['transport'],
+  ): void;
   /** Whose data this is, from the request's headers; a refusal when they do not say it well. */
   tenantOf(headers: HeaderLookup): string | Outcome;
 }

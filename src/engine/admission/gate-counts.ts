@@ -1,5 +1,6 @@
 import type { Signal } from '../../contract/batch.ts';
-import type { Counter, Meter } from '../../contract/context.ts';
+import type { RawRequest } from '../../contract/component.ts';
+import type { Counter, Labels, Meter } from '../../contract/context.ts';
 import type { Outcome } from '../../contract/outcome.ts';
 
 const ITEM_NAMES: Readonly<Record<Signal, string>> = {
@@ -18,15 +19,37 @@ interface ItemCounters {
   readonly failed: Counter;
 }
 
-/** What one receiver's requests came to. */
+/** What a request came over. */
+type Transport = NonNullable<RawRequest['transport']>;
+
+/** What one receiver's requests came to, by what they came over. */
 export class GateCounts {
+  readonly #meter: Meter;
+  readonly #receiver: string;
+  readonly #http: TransportCounts;
+  #grpc: TransportCounts | undefined;
+
+  constructor(meter: Meter, receiver: string) {
+    this.#meter = meter;
+    this.#receiver = receiver;
+    this.#http = new TransportCounts(meter, { receiver, transport: 'http' });
+  }
+
+  /** The counts of one transport. Those of gRPC appear with the first request over it. */
+  over(transport: Transport = 'http'): TransportCounts {
+    if (transport === 'http') return this.#http;
+    this.#grpc ??= new TransportCounts(this.#meter, { receiver: this.#receiver, transport });
+    return this.#grpc;
+  }
+}
+
+class TransportCounts {
   readonly #items: Readonly<Record<Signal, ItemCounters>>;
   readonly #success: Counter;
   readonly #refusal: Counter;
   readonly #failure: Counter;
 
-  constructor(meter: Meter, receiver: string) {
-    const labels = { receiver };
+  constructor(meter: Meter, labels: Labels) {
     const items = (verb: string, signal: Signal, meaning: string): Counter =>
       meter.counter(`receiver_${verb}_${ITEM_NAMES[signal]}`, meaning, labels);
     const ofSignal = (signal: Signal): ItemCounters => ({

@@ -75,6 +75,24 @@ function refusalOf(answer: Permit | Outcome | undefined): Outcome & { kind: 'ret
 }
 
 describe('the gate of a receiver', () => {
+  test('what came over gRPC and over HTTP is counted apart', async () => {
+    const { gate, metrics } = gateOf();
+    const send = (more: object) =>
+      gate.submit({ ...requestOf(10), ...more }, permitOf(gate.admit('a', 10)));
+    await send({ transport: 'grpc' });
+    await send({ transport: 'http' });
+    await send({});
+    const refusal: Outcome = { kind: 'rejected', reason: 'x', message: 'x' };
+    gate.refused('logs', 'a', refusal, 'grpc');
+    gate.refused('logs', 'a', refusal);
+    const items = (transport: string) =>
+      metrics.sum('receiver_accepted_log_records', { receiver: 'r', transport });
+    assert.deepEqual([items('grpc'), items('http')], [1, 2]);
+    const failed = (transport: string) =>
+      metrics.sum('receiver_requests', { transport, outcome: 'failure' });
+    assert.deepEqual([failed('grpc'), failed('http')], [1, 1]);
+  });
+
   test('a request holds its bytes until it is answered, and not longer', async () => {
     let answer: (outcome: Outcome) => void = () => undefined;
     const consumed = new Promise<Outcome>((resolve) => {

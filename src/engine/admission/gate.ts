@@ -81,7 +81,7 @@ export class Gate implements Intake {
     const away = this.#options.elsewhere?.(this.#options.receiver, request);
     if (away === undefined) return this.#process(request, permit);
     try {
-      return (await away) ?? this.#refuse(request.tenant, this.#options.refusals.shardLost());
+      return (await away) ?? this.#refuse(request, this.#options.refusals.shardLost());
     } finally {
       permit.release();
     }
@@ -95,8 +95,13 @@ export class Gate implements Intake {
     return this.#process(request, permit);
   }
 
-  refused(_signal: Signal | undefined, tenant: string, outcome: Outcome): void {
-    this.#countRefused(tenant, outcome);
+  refused(
+    _signal: Signal | undefined,
+    tenant: string,
+    outcome: Outcome,
+    transport?: RawRequest['transport'],
+  ): void {
+    this.#countRefused({ tenant, transport }, outcome);
   }
 
   tenantOf(headers: HeaderLookup): string | Outcome {
@@ -123,7 +128,7 @@ export class Gate implements Intake {
     } catch (error) {
       this.#options.log.error('a bug stopped a request', { error: describe(error) });
       const message = 'an internal error stopped the request; it is logged';
-      return this.#refuse(request.tenant, {
+      return this.#refuse(request, {
         kind: 'rejected',
         reason: 'internal',
         message,
@@ -136,16 +141,17 @@ export class Gate implements Intake {
   }
 
   async #decodeAndConsume(request: RawRequest, permit: Permit): Promise<Reply> {
-    const { budget, refusals, counts, tenants } = this.#options;
+    const { budget, refusals, tenants } = this.#options;
     const entry = this.#entries[request.signal];
     if (entry === undefined || this.#receiver === undefined) {
-      return this.#refuse(request.tenant, unwired(this.#options.receiver, request.signal));
+      return this.#refuse(request, unwired(this.#options.receiver, request.signal));
     }
-    if (budget.pressure === 2) return this.#refuse(request.tenant, refusals.pressed());
+    if (budget.pressure === 2) return this.#refuse(request, refusals.pressed());
     const answer = this.#receiver.decode(request, permit);
     const decoded = answer instanceof Promise ? await answer : answer;
-    if ('kind' in decoded) return this.#refuse(request.tenant, refusals.withHint(decoded));
+    if ('kind' in decoded) return this.#refuse(request, refusals.withHint(decoded));
     const { batch } = decoded;
+    const counts = this.#options.counts.over(request.transport);
     if (decoded.refused !== undefined) counts.invalid(request.signal, decoded.refused.items);
     let outcome: Outcome = ACCEPTED;
     if (batch !== undefined) {
@@ -163,17 +169,23 @@ export class Gate implements Intake {
     return decoded.counts === undefined ? { outcome } : { outcome, counts: decoded.counts };
   }
 
-  #refuse(tenant: string, outcome: Outcome): Reply {
-    this.#countRefused(tenant, outcome);
+  #refuse(request: RawRequest, outcome: Outcome): Reply {
+    this.#countRefused(request, outcome);
     return { outcome };
   }
 
-  #countRefused(tenant: string, outcome: Outcome): void {
-    this.#options.counts.request(outcome);
+  #countRefused({ tenant, transport }: Refused, outcome: Outcome): void {
+    this.#options.counts.over(transport).request(outcome);
     if (outcome.kind === 'retry' || outcome.kind === 'rejected') {
       this.#options.tenants.refused(tenant, outcome.reason);
     }
   }
+}
+
+/** What is counted of a request that got no further. */
+interface Refused {
+  readonly tenant: string;
+  readonly transport?: RawRequest['transport'] | undefined;
 }
 
 /** About how many bytes will be walked: what is compressed becomes several times as much. */

@@ -46,6 +46,7 @@ export class OtlpGrpc {
     const request: Described = {
       signal,
       format: 'grpc',
+      transport: 'grpc',
       tenant,
       metadata: includeMetadata ? metadataOf(head.metadataNames, head.metadata) : NO_METADATA,
       ...(head.clientAddress === undefined ? {} : { clientAddress: head.clientAddress }),
@@ -54,7 +55,7 @@ export class OtlpGrpc {
   }
 
   #refuse(signal: Signal | undefined, tenant: string, outcome: Outcome): GrpcReply {
-    this.#service.intake.refused(signal, tenant, outcome);
+    this.#service.intake.refused(signal, tenant, outcome, 'grpc');
     return refusalReply(outcome);
   }
 }
@@ -76,7 +77,8 @@ class ExportCall implements GrpcCall {
   reserve(bytes: number): GrpcReply | undefined {
     const refusal = this.#permit.resize(bytes);
     if (refusal === undefined) return undefined;
-    this.#service.intake.refused(this.#request.signal, this.#request.tenant, refusal);
+    const { signal, tenant } = this.#request;
+    this.#service.intake.refused(signal, tenant, refusal, 'grpc');
     return refusalReply(refusal);
   }
 
@@ -103,7 +105,7 @@ class ExportCall implements GrpcCall {
     const { signal, tenant } = this.#request;
     const outcome =
       why === 'too_large' ? tooLarge(this.maxBytes) : why === 'gone' ? CLIENT_GONE : MALFORMED;
-    this.#service.intake.refused(signal, tenant, outcome);
+    this.#service.intake.refused(signal, tenant, outcome, 'grpc');
     return refusalReply(outcome);
   }
 }

@@ -17,6 +17,7 @@ export interface Described {
   readonly tenant: string;
   readonly metadata: Metadata;
   readonly clientAddress?: string;
+  readonly transport?: 'grpc';
   /** `protobuf` and `json` came over HTTP, `grpc` is protobuf over gRPC. */
   readonly format: 'protobuf' | 'json' | 'grpc';
 }
