@@ -1,8 +1,10 @@
-import { decodeValue, encodeValue } from '../../../formats/otlp/any-value.ts';
+import { decodeValue } from '../../../formats/otlp/any-value.ts';
 import { textOf } from '../../../formats/otlp/actions/plain-value.ts';
 import type { AttributeList } from '../../../formats/otlp/attributes.ts';
 import { LabelName, METRIC_NAME } from '../../../formats/prometheus/relabel/label-name.ts';
 import type { LabelSet } from '../../../formats/prometheus/relabel/label-set.ts';
+import { NameTable } from '../../../formats/prometheus/relabel/name-table.ts';
+import { sizeOfVarint, writeVarint } from '../../../wire/varint.ts';
 
 const RESOURCE = 'resource.';
 const RECORD = 'attributes.';
@@ -28,6 +30,7 @@ export function isResourceLabel(name: string): boolean {
 export class RecordLabels implements LabelSet {
   readonly #places = new WeakMap<LabelName, Place>();
   readonly #names = new Map<string, LabelName>();
+  readonly #table = new NameTable();
   // By the text of the place; empty values are labels that are gone.
   readonly #set = new Map<string, { readonly name: LabelName; readonly value: string }>();
   #resource: AttributeList;
@@ -61,15 +64,13 @@ export class RecordLabels implements LabelSet {
   }
 
   names(): readonly LabelName[] {
-    const texts = new Set<string>();
-    if (this.#recordName !== '') texts.add(METRIC_NAME.text);
-    this.#addNames(texts, this.#resource, RESOURCE);
-    if (this.#record !== undefined) this.#addNames(texts, this.#record, '');
-    const unset = [...texts].filter((text) => !this.#set.has(text));
-    const kept = unset.map((text) => this.#named(text)).filter((name) => this.get(name) !== '');
-    kept.sort((left, right) => Buffer.compare(left.bytes, right.bytes));
-    for (const [text, { value }] of this.#set) if (value !== '') kept.push(this.#named(text));
-    return kept;
+    const names: LabelName[] = [];
+    if (this.#recordName !== '') names.push(METRIC_NAME);
+    this.#addNames(names, this.#resource, RESOURCE);
+    if (this.#record !== undefined) this.#addNames(names, this.#record, '');
+    names.sort((left, right) => (left.text < right.text ? -1 : 1));
+    for (const [text, { value }] of this.#set) if (value !== '') names.push(this.#named(text));
+    return names;
   }
 
   /** Makes the changes of the record's attributes. */
@@ -87,7 +88,7 @@ export class RecordLabels implements LabelSet {
       const place = this.#placeOf(name);
       if (place.of !== of || value === this.#read(place)) continue;
       if (value === '') list.delete(place.key);
-      else list.set(place.key, encodeValue({ kind: 'string', value }));
+      else list.set(place.key, encodeText(value));
     }
   }
 
@@ -95,15 +96,19 @@ export class RecordLabels implements LabelSet {
     if (of === 'name') return this.#recordName;
     const list = of === 'resource' ? this.#resource : this.#record;
     const index = list?.find(key) ?? -1;
-    return list === undefined || index < 0 ? '' : textOf(decodeValue(list.valueAt(index)));
+    return list === undefined || index < 0 ? '' : textAt(list, index);
   }
 
-  #addNames(texts: Set<string>, list: AttributeList, prefix: string): void {
+  /** Names of attributes that were not set, each once. */
+  #addNames(names: LabelName[], list: AttributeList, prefix: string): void {
     for (let index = 0; index < list.size; index++) {
       if (!list.has(index)) continue;
-      const key = decoder.decode(list.keyAt(index));
-      if (key === '') continue;
-      texts.add(prefix === '' ? ownText(key) : prefix + key);
+      const key = list.keyAt(index);
+      if (key.length === 0) continue;
+      const own = this.#table.find(key, 0, key.length);
+      const text = prefix === '' ? ownText(own.text) : prefix + own.text;
+      const name = text === own.text ? own : this.#named(text);
+      if (!this.#set.has(text) && !names.includes(name)) names.push(name);
     }
   }
 
@@ -127,7 +132,27 @@ export class RecordLabels implements LabelSet {
 
 const MAX_NAMES = 1024;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+// message AnyValue { oneof value { string string_value = 1; … } }
+const TEXT_TAG = 0x0a;
+
+/** The value of an attribute as text. */
+function textAt(list: AttributeList, index: number): string {
+  const value = list.valueAt(index);
+  // fast path: a short text and nothing else
+  if (value[0] === TEXT_TAG && value[1] === value.length - 2 && value.length < 130)
+    return Buffer.from(value.buffer, value.byteOffset + 2, value.length - 2).toString();
+  return textOf(decodeValue(value));
+}
+
+/** An AnyValue in pooled memory: it only lives until a splice copies it. */
+function encodeText(text: string): Uint8Array {
+  const length = Buffer.byteLength(text);
+  const value = Buffer.allocUnsafe(1 + sizeOfVarint(length) + length);
+  value[0] = TEXT_TAG;
+  value.write(text, writeVarint(value, 1, length));
+  return value;
+}
 
 function findPlace(text: string): Place {
   if (text === METRIC_NAME.text) return { of: 'name', key: METRIC_NAME.bytes, text };

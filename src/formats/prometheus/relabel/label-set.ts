@@ -12,7 +12,10 @@ export interface LabelSet {
    * the value comes from.
    */
   set(name: LabelName, value: string, sources: readonly LabelName[]): void;
-  /** Names that are there now, in order. The list stays as it is, whatever is set. */
+  /**
+   * Names that are there now, in order; some of them may have no value. The list stays as it is,
+   * whatever is set.
+   */
   names(): readonly LabelName[];
 }
 

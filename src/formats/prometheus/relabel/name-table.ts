@@ -11,18 +11,24 @@ export class NameTable {
   readonly #slots: (LabelName | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
 
   /** The name in valid UTF-8 from `start` to `end`. */
-  find(bytes: Buffer, start: number, end: number): LabelName {
-    if (end - start > MAX_BYTES) return new LabelName(bytes.toString('utf8', start, end));
+  find(bytes: Uint8Array, start: number, end: number): LabelName {
+    if (end - start > MAX_BYTES) return nameOf(bytes, start, end);
     let hash = end - start;
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
     const known = this.#slots[slot];
     if (known !== undefined && isNamed(known, bytes, start, end)) return known;
-    const name = new LabelName(bytes.toString('utf8', start, end));
+    const name = nameOf(bytes, start, end);
     this.#slots[slot] = name;
     return name;
   }
 }
+
+function nameOf(bytes: Uint8Array, start: number, end: number): LabelName {
+  return new LabelName(decoder.decode(bytes.subarray(start, end)));
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Whether the bytes from `start` to `end` are that name. */
 // oxlint-disable-next-line max-params -- one call per label: an object would be an allocation

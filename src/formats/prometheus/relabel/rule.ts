@@ -114,7 +114,7 @@ function compileLabelMap(config: RuleConfig): Rule {
     // Values are those from before the rule, so that no label is mapped twice.
     const values = names.map((name, at) => (targets[at] === undefined ? '' : labels.get(name)));
     for (const [at, target] of targets.entries())
-      if (target !== undefined) labels.set(target, values[at]!, [names[at]!]);
+      if (target !== undefined && values[at] !== '') labels.set(target, values[at]!, [names[at]!]);
     return true;
   };
 }

@@ -133,7 +133,7 @@ export class SeriesLabels implements LabelSet {
   #nameAt(index: number): LabelName {
     const known = this.#names[index];
     if (known !== undefined) return known;
-    const name = this.#table.find(this.#text, this.#nameStarts[index]!, this.#nameEnds[index]!);
+    const name = this.#table.find(this.#bytes, this.#nameStarts[index]!, this.#nameEnds[index]!);
     this.#names[index] = name;
     return name;
   }
