@@ -15,6 +15,8 @@ export interface Context {
    * shard 0 alone, whatever this says. `alone` when absent.
    */
   readonly listen?: 'shared' | 'alone' | 'none';
+  /** Of an exporter: when an attempt will be aborted, to be told to its backend. Absent: never. */
+  readonly timeoutMs?: number;
 }
 
 /** What an extension may reach; it lives on the main thread. */

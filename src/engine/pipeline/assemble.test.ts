@@ -32,6 +32,7 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
   const { context, clock, numbers } = stand();
   const events: string[] = [];
   const backends: Record<string, Backend> = {};
+  const timeouts: Record<string, number | undefined> = {};
   const about = (type: string) => ({ ...ABOUT, type, signals: SIGNALS });
   const processors: Record<string, ProcessorDefinition> = {
     p1: { ...about('p1'), transform: () => (given) => mark(given, 'p1') },
@@ -62,7 +63,8 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
   const exporter: ExporterDefinition = {
     ...about('exporter'),
     delivery: {},
-    create: (id) => {
+    create: (id, { timeoutMs }) => {
+      timeouts[String(id)] = timeoutMs;
       const backend = new Backend();
       backends[String(id)] = backend;
       return {
@@ -105,7 +107,7 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
   );
   await live.start();
   const send = (given: Batch) => live.entry('otlp', given.signal)!.consume(given);
-  return { live, send, backends, events, clock, numbers };
+  return { live, send, backends, timeouts, events, clock, numbers };
 }
 
 const PIPELINE: PipelineConfig = {
@@ -123,6 +125,14 @@ function mark(given: Batch, step: string): Batch {
   const way = [...(given.origin.metadata['way'] ?? []), step];
   return { ...given, origin: { ...given.origin, metadata: { way } } };
 }
+
+test('an exporter is told when its attempts will be aborted', async () => {
+  const { timeouts } = await open({
+    pipelines: [{ exporters: ['x', 'y'] }],
+    deliveries: { x: settings({ timeoutMs: 700 }), y: settings({ timeoutMs: 0 }) },
+  });
+  assert.deepEqual(timeouts, { x: 700, y: undefined });
+});
 
 test('processors run in the order they are written, transforms and stages alike', async () => {
   const { send, backends } = await open({

@@ -141,7 +141,12 @@ class Assembly {
     if (section === undefined || definition === undefined) {
       throw new Error(`bug: exporter ${id} is in use, but not in the configuration`);
     }
-    const exporter = definition.create(section.settings, this.#options.context('exporters', id));
+    const timeoutMs = section.delivery?.timeoutMs ?? 0;
+    const context = this.#options.context('exporters', id);
+    const exporter = definition.create(section.settings, {
+      ...context,
+      ...(timeoutMs > 0 ? { timeoutMs } : {}),
+    });
     this.#exporters.set(id, exporter);
     return exporter;
   }

@@ -31,11 +31,14 @@ export class OtlpGrpcExporter implements Exporter {
   readonly #client: GrpcClient;
   readonly #codec: Codec;
   readonly #tenantHeader: string | undefined;
+  readonly #timeout: Pick<GrpcRequest, 'timeoutMs'>;
   readonly #log: Logger;
   readonly #inFlight = new InFlight();
 
   constructor(config: Config, context: Context) {
     this.#log = context.log;
+    const { timeoutMs } = context;
+    this.#timeout = timeoutMs === undefined ? {} : { timeoutMs };
     this.#codec = CODECS[config.compression] ?? 'none';
     this.#tenantHeader = config.tenant_header?.toLowerCase();
     this.#client = createClient(config, context.version);
@@ -66,6 +69,7 @@ export class OtlpGrpcExporter implements Exporter {
     const request: GrpcRequest = {
       path: PATHS[batch.signal],
       ...body,
+      ...this.#timeout,
       ...(this.#codec === 'none' ? {} : { encoding: ENCODINGS[this.#codec] ?? this.#codec }),
     };
     if (this.#tenantHeader === undefined) return request;

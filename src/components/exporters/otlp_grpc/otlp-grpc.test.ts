@@ -4,6 +4,7 @@ import net from 'node:net';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import { batchOfNames, exporterContext } from '../../../../test/ends/exporter.ts';
@@ -280,4 +281,30 @@ test('an abort rejects at once', async (t) => {
   const { endpoint } = await backend(t, () => abort.abort(new Error('time is up')));
   const sent = exporterFor(t, { endpoint }).send(batchOfNames(['a']), abort.signal);
   await assert.rejects(sent, { message: 'time is up' });
+});
+
+test('the backend is told how long an attempt may take', async (t) => {
+  const remaining: number[] = [];
+  const server = new grpc.Server();
+  const Export = (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: Callback) => {
+    remaining.push(Number(call.getDeadline()) - Date.now());
+    callback(null, Buffer.alloc(0));
+  };
+  server.addService({ Export: { path: SERVICES.traces, ...BYTES } }, { Export });
+  const bound = promisify(server.bindAsync.bind(server));
+  const port = await bound('127.0.0.1:0', grpc.ServerCredentials.createInsecure());
+  t.after(() => server.forceShutdown());
+  const settings = definition.schema.parse({
+    endpoint: `127.0.0.1:${port}`,
+    tls: { insecure: true },
+  });
+  for (const timeoutMs of [undefined, 5000]) {
+    const context = { ...exporterContext(), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    const exporter = definition.create(settings, context);
+    await exporter.send(batchOfNames(['a']), FOREVER);
+    await exporter.stop();
+  }
+  const [unlimited = 0, limited = 0] = remaining;
+  assert.equal(unlimited, Infinity);
+  assert.ok(limited > 0 && limited <= 5000, `${limited} ms`);
 });
