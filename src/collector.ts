@@ -1,5 +1,5 @@
 /** The whole program on one page: probe, plan, start, wait, stop. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Lifecycle } from './contract/component.ts';
 import type { HealthReport, Logger } from './contract/context.ts';
@@ -20,6 +20,7 @@ import { Log } from './engine/telemetry/logger.ts';
 import { MetricsRegistry } from './engine/telemetry/metrics-registry.ts';
 import { publishProcess } from './engine/telemetry/samplers.ts';
 import { canReusePort } from './net/listen/listener.ts';
+import { kernelProblem } from './wire/kernel.ts';
 
 /** What code may say about a run, beyond the configuration. */
 export interface RunOptions {
@@ -91,7 +92,11 @@ class Collector implements RunningCollector {
     const write = options.write === undefined ? {} : { write: options.write };
     this.#lines = new Log({ ...telemetry.logs, ...write });
     this.log = this.#lines.logger('collector');
-    const resource = { service_name: 'millrace', service_version: this.#version };
+    const resource = {
+      service_name: 'millrace',
+      service_version: this.#version,
+      service_instance_id: randomUUID(),
+    };
     this.metrics = new MetricsRegistry({ ...telemetry.metrics, resource });
     this.#budget = createBudgetMemory({
       secret: randomBytes(16).toString('hex'),
@@ -144,6 +149,8 @@ class Collector implements RunningCollector {
       await this.stop();
       throw error;
     }
+    const problem = kernelProblem();
+    if (problem !== undefined) this.log.warn(problem);
     const facts = { version: this.#version, shards: service.shards, config: hash };
     this.log.info('serving', { ...facts, budget_bytes: this.#plan.budgetBytes });
   }
@@ -194,6 +201,7 @@ class Collector implements RunningCollector {
         shards: this.#supervisor.shards,
       }),
       openMetrics: totalSuffix,
+      log: this.#lines.logger('self-metrics'),
     });
     this.#beside.push(this.#admin);
   }

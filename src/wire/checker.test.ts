@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Checker, ReferenceChecker } from './checker.ts';
 import { WireError } from './error.ts';
-import { createChecker, KernelChecker, loadKernel } from './kernel.ts';
+import { createChecker, KernelChecker, kernelProblem, loadKernel } from './kernel.ts';
 import { compileShapes } from './shape.ts';
 import { isValidUtf8 } from './utf8.ts';
 
@@ -239,6 +239,14 @@ const STRING_ONLY = [{ name: 'Text', fields: [{ number: 1, kind: 'string' as con
 test('without a kernel the reference checks', () => {
   assert.equal(loadKernel(new URL('./absent.wasm', import.meta.url)), undefined);
   assert.deepEqual(createChecker(table).check(0, bytesOf('0a 00')), { items: 1, unsound: 1 });
+});
+
+test('a missing kernel is a problem that names the file and the remedy', () => {
+  assert.equal(kernelProblem(), undefined);
+  assert.match(
+    kernelProblem(new URL('./absent.wasm', import.meta.url)) ?? '',
+    /absent\.wasm is missing .*npm run build/,
+  );
 });
 
 test('a shape that cannot be is a bug', () => {

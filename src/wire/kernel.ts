@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Checker, ReferenceChecker, type Tally } from './checker.ts';
 import { WireError, type WireFault } from './error.ts';
 import type { ShapeTable } from './shape.ts';
@@ -14,6 +15,8 @@ const FAULTS: readonly WireFault[] = [
   'nested too deeply',
   'unbalanced group',
 ];
+
+const KERNEL = new URL('./kernel.wasm', import.meta.url);
 
 const PAGE = 65_536;
 const TABLE_OFFSET = 2_048;
@@ -48,8 +51,14 @@ interface Exports {
  * the kernel was not built or does not run on this machine. One per thread: it is not shared.
  */
 export function createChecker(table: ShapeTable): Checker {
-  const module = loadKernel(new URL('./kernel.wasm', import.meta.url));
+  const module = loadKernel(KERNEL);
   return module ? new KernelChecker(table, module) : new ReferenceChecker(table);
+}
+
+/** What the operator should know of a kernel that is not in use; undefined when it is. */
+export function kernelProblem(url = KERNEL): string | undefined {
+  if (loadKernel(url) !== undefined) return undefined;
+  return `${fileURLToPath(url)} is missing or does not run on this machine: requests are checked in JavaScript, which costs more; npm run build compiles it`;
 }
 
 /** Compiles the kernel at `url`; `undefined` when there is none or this machine cannot run it. */
