@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Shape } from './load/payload.ts';
-import { type LoadShape, type Measurement, measure, median } from './measure.ts';
+import { type LoadShape, type Measurement, measure, measureDirect, median } from './measure.ts';
 import { Sink } from './systems/processes.ts';
 import { freePort, type GatewayOptions, gatewayFile, System } from './systems/system.ts';
 
@@ -104,6 +104,8 @@ export interface CompareOptions {
   readonly shards: number;
   readonly cases: readonly string[];
   readonly only: readonly string[];
+  /** Whether latency is measured too, at half of what the slowest system carries. */
+  readonly latency: boolean;
 }
 
 export async function compare(options: CompareOptions): Promise<void> {
@@ -126,8 +128,44 @@ export async function compare(options: CompareOptions): Promise<void> {
       }
     }
     print(item.name, runs);
+    if (options.latency) await compareLatency(item, runs, { starters, sink, options });
   }
   sink.stop();
+}
+
+/** The same rate for all: half of what the slowest carries. Uncompressed, so that items are numbered. */
+async function compareLatency(
+  item: Case,
+  runs: readonly Measurement[],
+  bench: {
+    readonly starters: readonly (() => Promise<System>)[];
+    readonly sink: Sink;
+    readonly options: CompareOptions;
+  },
+): Promise<void> {
+  const { sink, options } = bench;
+  const systems = [...new Set(runs.map((run) => run.system))];
+  const slowest = Math.min(
+    ...systems.map((name) =>
+      median(runs.filter((run) => run.system === name).map((run) => run.itemsPerSecond)),
+    ),
+  );
+  const rate = slowest / item.load.shape.items / 2;
+  const load: LoadShape = { ...item.load, encoding: 'identity' };
+  const direct = await measureDirect(sink, load, { seconds: options.seconds, rate });
+  for (const start of bench.starters) {
+    const system = await start();
+    try {
+      const run = await measure(system, sink, load, { seconds: options.seconds, rate });
+      console.log(
+        `${item.name.padEnd(24)}  ${system.name.padEnd(10)}  at ${rate.toFixed(0)} requests/s adds ` +
+          `p50 ${((run.p50 ?? 0) - direct.p50).toFixed(1)} ms, p99 ${((run.p99 ?? 0) - direct.p99).toFixed(1)} ms; ` +
+          `missing ${run.missing}, duplicates ${run.duplicates}`,
+      );
+    } finally {
+      await system.stop();
+    }
+  }
 }
 
 interface Bench {

@@ -15,6 +15,7 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
          [--items N] [--protocol http|grpc] [--compression none|gzip|zstd]
   shards                     what more shards cost, and what hand-over gives one busy connection
   compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
+         [--latency]
                              the same work through the peers, in turns
 
 Without a command: micro, then macro --quick. Common options: --seconds N, --rounds N.
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
     case: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
+    latency: { type: 'boolean', default: false },
     target: { type: 'string' },
     items: { type: 'string', default: '512' },
     protocol: { type: 'string', default: 'http' },
@@ -79,6 +81,7 @@ switch (positionals[0]) {
       shards,
       cases: values.case,
       only: values.only,
+      latency: values.latency,
     });
     break;
   default:
