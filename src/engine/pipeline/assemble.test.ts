@@ -129,7 +129,7 @@ function mark(given: Batch, step: string): Batch {
 test('an exporter is told when its attempts will be aborted', async () => {
   const { timeouts } = await open({
     pipelines: [{ exporters: ['x', 'y'] }],
-    deliveries: { x: settings({ timeoutMs: 700 }), y: settings({ timeoutMs: 0 }) },
+    deliveries: { x: { ...settings(), timeoutMs: 700 }, y: { ...settings(), timeoutMs: 0 } },
   });
   assert.deepEqual(timeouts, { x: 700, y: undefined });
 });
