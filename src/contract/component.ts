@@ -227,6 +227,14 @@ export interface ExporterDefinition<C = unknown> extends Definition<C> {
 /** Where an exporter's defaults of the shared keys differ from the usual. */
 export interface DeliveryDefaults {
   readonly timeoutMs?: number;
+  /** Requests under way at once in a shard. 1 where the order of requests matters. */
+  readonly numConsumers?: number;
+  /** Waits between attempts, and the age at which a request is given up. */
+  readonly retry?: {
+    readonly initialIntervalMs: number;
+    readonly maxIntervalMs: number;
+    readonly maxElapsedTimeMs: number;
+  };
 }
 
 export interface ExtensionDefinition<C = unknown> extends Definition<C> {

@@ -12,18 +12,20 @@ export const DELIVERY_KEYS: readonly string[] = [
 ];
 
 const DEFAULT_TIMEOUT_MS = 5000;
+const DEFAULT_CONSUMERS = 10;
+const DEFAULT_RETRY = { initialIntervalMs: 5000, maxIntervalMs: 30_000, maxElapsedTimeMs: 300_000 };
 
 /** Schema of the shared keys of every exporter, with the defaults of one of them. */
 export function deliverySchema(defaults: DeliveryDefaults): z.ZodType<DeliveryConfig> {
   return z
     .strictObject({
       timeout: duration()
-        .prefault(`${(defaults.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000}s`)
+        .prefault(written(defaults.timeoutMs ?? DEFAULT_TIMEOUT_MS))
         .describe('How long one attempt may take; 0 means without limit.'),
-      retry_on_failure: section(retrySchema())
+      retry_on_failure: section(retrySchema(defaults.retry ?? DEFAULT_RETRY))
         .prefault({})
         .describe('Repeats of attempts that failed and may succeed later.'),
-      sending_queue: section(queueSchema())
+      sending_queue: section(queueSchema(defaults.numConsumers ?? DEFAULT_CONSUMERS))
         .prefault({})
         .describe('Where requests wait for their delivery.'),
       batcher: retired('batching moved into the queue; write it as sending_queue.batch'),
@@ -35,11 +37,18 @@ export function deliverySchema(defaults: DeliveryDefaults): z.ZodType<DeliveryCo
     }));
 }
 
-function retrySchema() {
+/** A duration as users write it. */
+function written(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
+}
+
+function retrySchema(defaults: NonNullable<DeliveryDefaults['retry']>) {
   return z
     .strictObject({
       enabled: z.boolean().default(true).describe('Whether to try again at all.'),
-      initial_interval: duration().prefault('5s').describe('Wait before the first repeat.'),
+      initial_interval: duration()
+        .prefault(written(defaults.initialIntervalMs))
+        .describe('Wait before the first repeat.'),
       randomization_factor: z
         .number()
         .min(0)
@@ -51,9 +60,11 @@ function retrySchema() {
         .min(0)
         .default(1.5)
         .describe('Growth of the wait from one repeat to the next.'),
-      max_interval: duration().prefault('30s').describe('Longest wait.'),
+      max_interval: duration()
+        .prefault(written(defaults.maxIntervalMs))
+        .describe('Longest wait.'),
       max_elapsed_time: duration()
-        .prefault('300s')
+        .prefault(written(defaults.maxElapsedTimeMs))
         .describe('Age at which a request is given up and counted as lost; 0 means never.'),
     })
     .superRefine((retry, context) => {
@@ -113,14 +124,18 @@ function batchSchema() {
   });
 }
 
-function queueSchema() {
+function queueSchema(numConsumers: number) {
   return z
     .strictObject({
       enabled: z
         .boolean()
         .default(true)
         .describe('Without a queue the client waits for the delivery itself.'),
-      num_consumers: z.int().min(1).default(10).describe('Requests under way at once.'),
+      num_consumers: z
+        .int()
+        .min(1)
+        .default(numConsumers)
+        .describe('Requests under way at once.'),
       queue_size: z.int().min(1).default(1000).describe('Room in the queue, in units of `sizer`.'),
       sizer: z
         .enum(['requests', 'items', 'bytes'])
