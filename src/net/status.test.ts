@@ -20,6 +20,13 @@ test('OTLP-S16, S25: a refusal worth a retry is UNAVAILABLE and 503 with a hint'
   );
 });
 
+test('OTLP-S18: without a status of its own a permanent fault is INTERNAL and 500, any other UNAVAILABLE and 503', () => {
+  const bug = statusOf({ kind: 'rejected', reason: 'bug', message: 'm', fault: 'internal' });
+  assert.deepEqual([bug.http, bug.grpc], [500, 13]);
+  const passing = statusOf({ kind: 'retry', reason: 'r', message: 'm' });
+  assert.deepEqual([passing.http, passing.grpc], [503, 14]);
+});
+
 test('a limit of one tenant is RESOURCE_EXHAUSTED and 429 with a hint', () => {
   const outcome: Outcome = { kind: 'retry', reason: 'r', message: 'm', scope: 'tenant' };
   const status = statusOf(outcome);

@@ -243,10 +243,12 @@ test('the tenant and, where asked for, the headers stay with the batch', async (
   assert.deepEqual(origin?.metadata['x-scope-orgid'], ['acme']);
 });
 
-test('a bug of the pipeline is 500, is logged, and the next request is served', async () => {
+test('N-8: a bug of the pipeline is 500 with a Status, is logged, and the next request is served', async () => {
   await using running = await startReceiver({ http: {} });
   running.intake.onConsume = () => Promise.reject(new Error('boom'));
-  assert.equal((await post(running, SPANS)).status, 500);
+  const failed = await post(running, SPANS);
+  assert.equal(failed.status, 500);
+  assert.equal(statusOf(failed).code, 13);
   assert.match(running.logged.join(), /boom/);
   running.intake.onConsume = () => ({ kind: 'accepted' });
   assert.equal((await post(running, SPANS)).status, 200);

@@ -17,6 +17,12 @@ test('OTLP-S2: a protocol that is named but empty listens on its usual port', ()
   assert.equal(config.http?.maxBytes, 64 * 1024 * 1024);
 });
 
+test('N-7: connections are kept for longer than senders are usually silent', () => {
+  const config = settings.parse({ protocols: { http: null } });
+  assert.equal(config.http?.limits.keepAlives, true);
+  assert.ok((config.http?.limits.idleTimeoutMs ?? 0) > 60_000);
+});
+
 test('a protocol that is not named is off, and none at all is a mistake', () => {
   assert.equal(settings.parse({ protocols: { http: null } }).grpc, undefined);
   assert.match(mistakesOf({ protocols: {} }), /names no protocol/);
