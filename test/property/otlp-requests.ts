@@ -38,6 +38,8 @@ export interface GenerateOptions {
   readonly overlap?: boolean;
   /** Keys that attributes take, so that edits find some. */
   readonly keys?: readonly string[];
+  /** Tracestates that spans take. */
+  readonly states?: readonly string[];
 }
 
 /** A valid request of up to a few kilobytes; the same for the same seed. */
@@ -141,6 +143,8 @@ class Generator {
       writer.close();
     } else if (field.name === 'key') {
       writer.string(number, random.pick(this.#options.keys ?? KEYS));
+    } else if (field.name === 'trace_state' && this.#options.states) {
+      writer.string(number, random.pick(this.#options.states));
     } else if (field.repeated && type !== 'string' && random.next(2) === 0) {
       this.#packed(writer, field);
     } else {
