@@ -144,6 +144,8 @@ interface Definition<C> {
   readonly type: string;
   /** Older or other spellings of `type` that files in the field use. */
   readonly aliases?: readonly string[];
+  /** Types it took the place of, with other keys: a file that names one is told so. */
+  readonly replaces?: readonly string[];
   /** One sentence for `millrace components` and the reference page. */
   readonly summary: string;
   readonly stability: 'alpha' | 'beta' | 'stable';

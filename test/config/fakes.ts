@@ -99,6 +99,7 @@ const grpc: ExporterDefinition = {
 
 const debug: ExporterDefinition = {
   type: 'debug',
+  replaces: ['logging'],
   summary: 'Prints.',
   stability: 'beta',
   signals: ['traces', 'logs'],

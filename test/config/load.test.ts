@@ -184,6 +184,7 @@ service:
     'yaml:24:1 receiver: unknown section; did you mean "receivers"?',
     'yaml:26:3 service.shards: expected auto or a whole number from 1 to 1024, got "many"',
     'yaml:27:22 service.telemetry.logs.level: "loud" is not allowed; allowed: debug, info, warn, error, dpanic, panic, fatal',
+    'yaml:28:16 service.extensions[0]: "health_check" is not defined; define it under extensions',
     'yaml:31:25 service.pipelines.traces.receivers[1]: "otlp" is listed twice',
     'yaml:32:19 service.pipelines.traces.exporters[0]: "otlp_http/ue" is not defined; did you mean "otlp_http/eu"?',
     'yaml:33:21 service.pipelines.traces.best_effort[0]: "debug" is not among the exporters of this pipeline; there is none to choose from',
@@ -337,6 +338,11 @@ test('a component under the wrong section is sent to the right one', async () =>
   assert.deepEqual(found, [
     'yaml:8:3 exporters.health_check: this build has no exporter of type "health_check"; it belongs under extensions',
   ]);
+});
+
+test('a retired type is answered with the one that took its place', async () => {
+  const [mistake] = await mistakesOf(`${GOOD.replace('exporters:', 'exporters:\n  logging:')}`);
+  assert.match(mistake ?? '', /exporters\.logging: .* is retired, write debug in its place$/);
 });
 
 test('a failed load throws one error with all of it', async () => {

@@ -64,6 +64,10 @@ export class Catalogue {
   async explain(kind: Kind, type: string): Promise<string> {
     const known = await this.#namesOf(kind);
     const missing = `this build has no ${kind.slice(0, -1)} of type "${type}"`;
+    const successor = await this.#successorOf(kind, type);
+    if (successor !== undefined) {
+      return `${missing}: it is retired, write ${successor} in its place`;
+    }
     const other = KINDS.find((each) => Object.hasOwn(this.#registry[each], type));
     if (other !== undefined && nearestName(type, known) === undefined) {
       return `${missing}; it belongs under ${other}`;
@@ -71,6 +75,14 @@ export class Catalogue {
     return known.length === 0
       ? `${missing}, nor any other`
       : `${missing}; ${suggestion(type, known)}`;
+  }
+
+  async #successorOf(kind: Kind, type: string): Promise<string | undefined> {
+    for (const candidate of this.types(kind)) {
+      const definition = await this.find(kind, candidate);
+      if (definition?.replaces?.includes(type) === true) return candidate;
+    }
+    return undefined;
   }
 
   async #find(kind: Kind, type: string): Promise<Definition | undefined> {

@@ -25,9 +25,9 @@ export function resolveReferences(
   const resolver = new Resolver(components, root, findings);
   resolver.checkAny();
   const pipelines = service.pipelines.map((pipeline) => resolver.pipeline(pipeline));
+  const extensions = resolver.list('extensions', service.extensions, ['service', 'extensions']);
   const { settings } = service;
   if (settings === undefined) return undefined;
-  const extensions = resolver.list('extensions', settings.extensions, ['service', 'extensions']);
   if (!findings.failed) resolver.reportUnused();
   const byId = Object.fromEntries(pipelines.map((pipeline) => [pipeline.id, pipeline]));
   return { ...settings, pipelines: byId, extensions };

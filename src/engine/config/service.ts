@@ -87,7 +87,9 @@ export const serviceSchema = z.strictObject({
 /** A service with the pipelines that could be read. */
 export interface ServiceParts {
   /** Undefined when something else than a pipeline is wrong. */
-  readonly settings: Omit<ServiceConfig, 'pipelines'> | undefined;
+  readonly settings: Omit<ServiceConfig, 'pipelines' | 'extensions'> | undefined;
+  /** Ids as written, whatever else is wrong. */
+  readonly extensions: readonly string[];
   readonly pipelines: readonly PipelineConfig[];
   /** As written, expanded. */
   readonly value: Plain;
@@ -104,6 +106,7 @@ export function readService(root: Mapping, findings: Findings): ServiceParts {
   const found = readPipelines(childOf(tree, 'pipelines'), findings);
   return {
     settings: checked.output && serviceSettings(checked.output),
+    extensions: z.object({ extensions: ids() }).safeParse(checked.value).data?.extensions ?? [],
     pipelines: found.pipelines,
     value: { ...(checked.value as object), pipelines: found.value },
   };
@@ -113,7 +116,6 @@ function serviceSettings(service: z.output<typeof serviceSchema>) {
   const { tenancy, admission } = service;
   return {
     shards: service.shards === 'auto' ? availableParallelism() : service.shards,
-    extensions: service.extensions,
     tenancy: {
       headers: tenancy.headers.map((name) => name.toLowerCase()),
       default: tenancy.required ? undefined : tenancy.default,

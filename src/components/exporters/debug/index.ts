@@ -4,6 +4,7 @@ import { type Config, settings } from './settings.ts';
 
 export default {
   type: 'debug',
+  replaces: ['logging'],
   summary: 'Writes telemetry as text for people, to standard output or to files.',
   stability: 'beta',
   schema: settings,
