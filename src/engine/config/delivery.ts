@@ -60,9 +60,7 @@ function retrySchema(defaults: NonNullable<DeliveryDefaults['retry']>) {
         .min(0)
         .default(1.5)
         .describe('Growth of the wait from one repeat to the next.'),
-      max_interval: duration()
-        .prefault(written(defaults.maxIntervalMs))
-        .describe('Longest wait.'),
+      max_interval: duration().prefault(written(defaults.maxIntervalMs)).describe('Longest wait.'),
       max_elapsed_time: duration()
         .prefault(written(defaults.maxElapsedTimeMs))
         .describe('Age at which a request is given up and counted as lost; 0 means never.'),
@@ -131,11 +129,7 @@ function queueSchema(numConsumers: number) {
         .boolean()
         .default(true)
         .describe('Without a queue the client waits for the delivery itself.'),
-      num_consumers: z
-        .int()
-        .min(1)
-        .default(numConsumers)
-        .describe('Requests under way at once.'),
+      num_consumers: z.int().min(1).default(numConsumers).describe('Requests under way at once.'),
       queue_size: z.int().min(1).default(1000).describe('Room in the queue, in units of `sizer`.'),
       sizer: z
         .enum(['requests', 'items', 'bytes'])
