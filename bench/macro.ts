@@ -72,13 +72,20 @@ function matrix(): MacroCase[] {
 }
 
 export async function macro(options: MacroOptions): Promise<void> {
-  const sink = await Sink.start();
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cases = matrix().filter(({ name }) =>
     options.cases.length > 0
       ? options.cases.some((wanted) => name.includes(wanted))
       : !options.quick || QUICK.includes(name),
   );
+  if (cases.length === 0) {
+    console.error(
+      `no case has ${options.cases.join(' or ')} in its name; names are made like ${QUICK[0]}`,
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const sink = await Sink.start();
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   console.log(row(COLUMNS));
   for (const item of cases) await runCase(item, { options, sink, folder });
   sink.stop();

@@ -57,5 +57,6 @@ export function install() {
 
 /** Compiles the WebAssembly kernel and the TypeScript into dist/. */
 export function build() {
+  console.log('building ...');
   run(node, ['scripts/build.mjs']);
 }
