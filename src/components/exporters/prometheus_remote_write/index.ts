@@ -1,0 +1,17 @@
+import type { ExporterDefinition } from '../../../contract/component.ts';
+import { RemoteWriteExporter } from './exporter.ts';
+import { type Config, schema } from './settings.ts';
+
+export default {
+  type: 'prometheus_remote_write',
+  aliases: ['prometheusremotewrite'],
+  summary: 'Sends Prometheus remote-write 1.0 or 2.0.',
+  stability: 'beta',
+  signals: ['metrics'],
+  schema,
+  delivery: {
+    numConsumers: 1,
+    retry: { initialIntervalMs: 50, maxIntervalMs: 200, maxElapsedTimeMs: 60_000 },
+  },
+  create: (config, context) => new RemoteWriteExporter(config, context),
+} satisfies ExporterDefinition<Config>;

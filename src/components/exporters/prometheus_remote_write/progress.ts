@@ -1,0 +1,78 @@
+import type { Batch } from '../../../contract/batch.ts';
+import { ACCEPTED, type Outcome } from '../../../contract/outcome.ts';
+import { halves, type Piece, piecesOf } from './piece.ts';
+
+type Rejected = Outcome & { kind: 'rejected' };
+
+/** Requests that the search for the bad series of a batch may take. */
+const MAX_SEARCH = 128;
+/** Refusals in a row, from the first on, after which it is not the series that are at fault. */
+const MAX_FRUITLESS = 24;
+
+/**
+ * How far a batch has got, from one attempt to the next: a request that was answered is not sent
+ * again, because what it holds would come out of order then.
+ */
+export class Progress {
+  readonly #items: number;
+  /** What is left, the next at the end. */
+  readonly #left: Piece[];
+  #lost = 0;
+  #why: Rejected | undefined;
+  #refusals = 0;
+  #successes = 0;
+  /** Attempts begun so far. */
+  attempts = 0;
+
+  constructor(batch: Batch, maxBytes: number) {
+    this.#items = batch.items;
+    this.#left = piecesOf(batch, maxBytes).toReversed();
+  }
+
+  /** What to send next; undefined when all of it has an answer. */
+  get next(): Piece | undefined {
+    return this.#left.at(-1);
+  }
+
+  /** The next piece has its answer: `lost` items of it will never be written. */
+  done(lost: number, why: Rejected | undefined): void {
+    this.#left.pop();
+    this.#successes++;
+    if (lost > 0) this.#lose(lost, why);
+  }
+
+  /** The next piece was refused as a whole; when `divisible`, its parts are tried instead. */
+  refused(why: Rejected, divisible: boolean): void {
+    const piece = this.#left.pop();
+    if (piece === undefined) return;
+    this.#refusals++;
+    const parts = divisible && this.#mayDivide() ? halves(piece) : [piece];
+    if (parts.length > 1) this.#left.push(...parts.toReversed());
+    else this.#lose(piece.items, why);
+  }
+
+  /** `items` of the next piece cannot be sent; the rest is. */
+  unsaid(items: number, why: Rejected): void {
+    this.#lose(items, why);
+  }
+
+  /** What became of the batch. */
+  outcome(): Outcome {
+    const why = this.#why;
+    if (why === undefined) return ACCEPTED;
+    if (this.#lost >= this.#items) return why;
+    const { reason } = why;
+    const message = `${this.#lost} of ${this.#items} items were refused: ${why.message}`;
+    return { kind: 'partial', rejected: this.#lost, reason, message };
+  }
+
+  #mayDivide(): boolean {
+    const sent = this.#refusals + this.#successes;
+    return sent < MAX_SEARCH && (this.#successes > 0 || this.#refusals < MAX_FRUITLESS);
+  }
+
+  #lose(items: number, why: Rejected | undefined): void {
+    this.#lost += items;
+    this.#why ??= why;
+  }
+}
