@@ -160,14 +160,13 @@ function differenceOf(bytes: Uint8Array, earlier: number, later: number): number
 
 function compileRule(config: RuleConfig, index: number): Rule {
   const { route, attributes = [], resource_attributes: resource = [], tenant, mark } = config;
-  const routeText = route && textTestOf(route);
   return {
     index,
     tenant: tenant && textTestOf(tenant),
     resource: resource.map(attributeTestOf),
     span: spanTestsOf(config),
     item: [
-      ...(routeText === undefined ? [] : [routeTestOf(routeText)]),
+      ...(route === undefined ? [] : [routeTestOf(route)]),
       ...attributes.map(attributeTestOf),
     ],
     mark: mark === 'none' ? undefined : Buffer.from(mark),
@@ -192,35 +191,41 @@ function spanTestsOf(config: RuleConfig): ((facts: SpanFacts) => boolean)[] {
   return tests;
 }
 
-function routeTestOf(test: TextTest): ListTest {
+function routeTestOf(route: TextCondition): ListTest {
+  const test = valueTestOf(route);
   return (attributes) => {
     for (const key of ROUTE_KEYS) {
       const index = attributes.find(key);
-      if (index >= 0) return test(textOf(decodeValue(attributes.valueAt(index))));
+      if (index >= 0) return test(attributes.valueAt(index));
     }
     return false;
   };
+}
+
+function attributeTestOf(condition: AttributeCondition): ListTest {
+  const { exists } = condition;
+  const key = Buffer.from(condition.key);
+  if (exists !== undefined) return (attributes) => attributes.find(key) >= 0 === exists;
+  const test = valueTestOf(condition);
+  return (attributes) => {
+    const index = attributes.find(key);
+    return index >= 0 && test(attributes.valueAt(index));
+  };
+}
+
+/** Of encoded AnyValues. Equality is that of the bytes: to decode a text costs more than all else. */
+function valueTestOf({ equals, matches }: Pick<AttributeCondition, 'equals' | 'matches'>) {
+  if (matches !== undefined) {
+    const pattern = new Pattern(matches);
+    return (value: Uint8Array) => pattern.test(textOf(decodeValue(value)));
+  }
+  const wanted = encodePlain(equals ?? '');
+  return (value: Uint8Array) =>
+    value.length === wanted.length && Buffer.compare(value, wanted) === 0;
 }
 
 function textTestOf({ equals, matches }: TextCondition): TextTest {
   if (matches === undefined) return (text) => text === equals;
   const pattern = new Pattern(matches);
   return (text) => pattern.test(text);
-}
-
-function attributeTestOf({ key, equals, matches, exists }: AttributeCondition): ListTest {
-  const bytes = Buffer.from(key);
-  if (exists !== undefined) return (attributes) => attributes.find(bytes) >= 0 === exists;
-  if (matches !== undefined) {
-    const pattern = new Pattern(matches);
-    return (attributes) => {
-      const index = attributes.find(bytes);
-      return index >= 0 && pattern.test(textOf(decodeValue(attributes.valueAt(index))));
-    };
-  }
-  const value = encodePlain(equals ?? '');
-  return (attributes) => {
-    const index = attributes.find(bytes);
-    return index >= 0 && Buffer.compare(attributes.valueAt(index), value) === 0;
-  };
 }

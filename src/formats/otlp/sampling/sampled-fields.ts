@@ -69,11 +69,10 @@ export class SampledFields {
     const attributesTag = this.#attributesTag;
     const idTag = this.#idTag;
     const stateTag = this.#stateTag;
-    const telling = this.#telling;
     let traceId = -1;
     let stateAt = -1;
-    let mayHaveSought = false;
     this.stateTag = -1;
+    this.mayHaveSought = false;
     let at = start;
     // A cursor of its own, without checks: its steps are most of what sampling costs.
     while (at < end) {
@@ -85,27 +84,19 @@ export class SampledFields {
         if (second === 0 || second >= 0x80) return this.#readSlowly(bytes, start, end);
       }
       const wireType = tag & 7;
-      if (wireType === LENGTH_DELIMITED) {
+      if (tag === attributesTag) {
+        at = this.#readAttributes(bytes, tagStart, end);
+        if (at < 0) return this.#readSlowly(bytes, start, end);
+      } else if (wireType === LENGTH_DELIMITED) {
         let length = bytes[at++]!;
         if (length >= 0x80) {
           length = (length & 0x7f) | (bytes[at]! << 7);
           // slow path: 16 KiB and more
           if (bytes[at++]! >= 0x80) return this.#readSlowly(bytes, start, end);
         }
-        const next = at + length;
-        if (tag === attributesTag) {
-          // Anything but one key, told by its length, and then one short value is suspect.
-          const keyLength = bytes[at + 1]!;
-          const value = at + 2 + keyLength;
-          const told = telling[keyLength]!;
-          if (bytes[value] !== VALUE_TAG || value + 2 + bytes[value + 1]! !== next) {
-            mayHaveSought ||= told !== NONE || !isPair(bytes, at, next);
-          } else if (told !== NONE && (told === ANY || bytes[at + 2 + TELLING] === told)) {
-            mayHaveSought = true;
-          }
-        } else if (tag === idTag) traceId = length === ID_BYTES ? at : -1;
-        else if (tag === stateTag) this.#state(tagStart, at, next);
-        at = next;
+        if (tag === idTag) traceId = length === ID_BYTES ? at : -1;
+        else if (tag === stateTag) this.#state(tagStart, at, at + length);
+        at += length;
       } else if (wireType === 0) {
         while (bytes[at]! >= 0x80) at++;
         at++;
@@ -116,7 +107,33 @@ export class SampledFields {
     }
     this.stateAt = stateAt < 0 ? end : stateAt;
     this.traceId = traceId >= 0 && isZero(bytes, traceId) ? -1 : traceId;
-    this.mayHaveSought = mayHaveSought;
+  }
+
+  /** Steps over attributes that follow each other; answers the offset behind, -1 to go slowly. */
+  #readAttributes(bytes: Uint8Array, start: number, end: number): number {
+    const tag = this.#attributesTag;
+    const telling = this.#telling;
+    let at = start;
+    do {
+      let length = bytes[at + 1]!;
+      at += 2;
+      if (length >= 0x80) {
+        length = (length & 0x7f) | (bytes[at]! << 7);
+        if (bytes[at++]! >= 0x80) return -1;
+      }
+      const next = at + length;
+      // Anything but one key, told by its length, and then one short value is suspect.
+      const keyLength = bytes[at + 1]!;
+      const value = at + 2 + keyLength;
+      const told = telling[keyLength]!;
+      if (bytes[value] !== VALUE_TAG || value + 2 + bytes[value + 1]! !== next) {
+        if (told !== NONE || !isPair(bytes, at, next)) this.mayHaveSought = true;
+      } else if (told !== NONE && (told === ANY || bytes[at + 2 + TELLING] === told)) {
+        this.mayHaveSought = true;
+      }
+      at = next;
+    } while (at < end && bytes[at] === tag);
+    return at;
   }
 
   #state(tag: number, start: number, end: number): void {
