@@ -83,10 +83,6 @@ const section = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether what the backend refuses with 429 is sent again instead of dropped.'),
-  send_metadata: z
-    .boolean()
-    .default(false)
-    .describe('Whether 1.0 requests say type, help and unit of series that know theirs.'),
   label_cache_size: byteSize()
     .default(16 * MIB)
     .describe('Bytes per shard for label sets that are sent other than they came.'),
