@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { duration, ignored, section } from '../../../contract/settings.ts';
 
-const NO_FORCED_COLLECTION = 'the garbage collector of this runtime is not forced';
+const NO_FORCED_COLLECTION =
+  'each shard collects garbage at intervals of its own while memory is above a limit';
 const DEFAULT_SPIKE_SHARE = 0.2;
 
 const mebibytes = z.number().int().min(0);
