@@ -17,6 +17,8 @@ export interface GrpcServerOptions {
   readonly readTimeoutMs?: number;
   /** A handler threw: a bug. The call ends with INTERNAL and the server goes on. */
   failed(error: unknown): void;
+  /** Told of what was refused before the handler knew of it, as a status of HTTP. */
+  refused?(status: number, message: string): void;
 }
 
 const READ_TIMEOUT_MS = 120_000;
@@ -50,6 +52,7 @@ export class GrpcServer {
           exchange.open();
         },
         failed: service.failed,
+        refused: (status, message) => options.refused?.(status, message),
       },
       turn,
     );

@@ -281,6 +281,17 @@ test('what is not gRPC is answered in terms of HTTP', async () => {
   assert.equal(wrongMethod.headers[':status'], 405);
 });
 
+test('a head that is too large is refused and counted', async () => {
+  await using running = await startReceiver({ grpc: {} });
+  const { headers } = await raw(running, { 'x-large': 'a'.repeat(40_000) }, framed(SPANS));
+  assert.equal(headers[':status'], 431);
+  const [refusal] = running.intake.refusals;
+  assert.deepEqual(
+    refusal?.outcome.kind === 'rejected' && refusal.outcome.reason,
+    'malformed_http',
+  );
+});
+
 test('a client that leaves in the middle of a message costs only itself', async () => {
   await using running = await startReceiver({ grpc: {} });
   const session = http2.connect(`http://127.0.0.1:${running.receiver.grpcPort}`);

@@ -71,6 +71,9 @@ export class OtlpReceiver implements Receiver {
       handler: (head) => otlp.handle(head),
       encodings: CODINGS,
       failed: (error) => this.#failed(error),
+      refused: (status, message) => {
+        service.intake.refused(undefined, '', badHttp(status, message), 'grpc');
+      },
     });
   }
 
