@@ -42,10 +42,12 @@ function installed() {
 export function install() {
   if (installed()) return;
   console.log('installing dependencies ...');
+  // Not `npm ci`: npm 11 refuses a lockfile in which optional packages of other platforms are
+  // missing, and the registry that made it need not have them all. Nothing is written back.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
-  if (npm !== undefined && npm.endsWith('.js'))
-    run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund']);
-  else run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });
+  if (npm !== undefined && npm.endsWith('.js')) run(process.execPath, [npm, ...args]);
+  else run('npm', args, { shell: process.platform === 'win32' });
   if (!existsSync(node)) {
     const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies.node;
     console.error(

@@ -220,34 +220,42 @@ class Collector implements RunningCollector {
 }
 
 /**
+ * A terminal sends Ctrl-C to every process of its group, and npm and our launchers pass it on once
+ * more: what comes so soon after the first signal is the first signal.
+ */
+const SAME_SIGNAL_MS = 300;
+
+/**
  * Runs until SIGTERM or SIGINT, then stops; a second signal ends it at once. Answers the exit
  * code. SIGHUP is answered in the log and changes nothing.
  */
 export async function runUntilSignal(collector: RunningCollector): Promise<number> {
   const force = new AbortController();
+  const first = Promise.withResolvers<void>();
+  let stoppingSince: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const now = performance.now();
+    if (stoppingSince === undefined) {
+      stoppingSince = now;
+      collector.log.info('stopping', { signal });
+      first.resolve();
+    } else if (now - stoppingSince > SAME_SIGNAL_MS) {
+      collector.log.warn('stopping at once, what is held is lost', { signal });
+      force.abort();
+    }
+  };
   const onHangUp = (): void => {
     collector.log.warn('SIGHUP does not reload the configuration yet; restart to change it');
   };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   process.on('SIGHUP', onHangUp);
-  await nextSignal();
-  void nextSignal().then(() => {
-    force.abort();
-  });
+  await first.promise;
   await collector.stop(force.signal);
+  process.off('SIGTERM', onSignal);
+  process.off('SIGINT', onSignal);
   process.off('SIGHUP', onHangUp);
   return force.signal.aborted ? 1 : 0;
-}
-
-function nextSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      process.off('SIGTERM', done);
-      process.off('SIGINT', done);
-      resolve();
-    };
-    process.on('SIGTERM', done);
-    process.on('SIGINT', done);
-  });
 }
 
 /** A module beside this one: `.ts` in the source, `.js` in the build. */

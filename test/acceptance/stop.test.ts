@@ -99,6 +99,15 @@ test('a second SIGINT ends a stop at once, with a code that is not 0', async (t)
   assert.notEqual(code, null);
 });
 
+test('a Ctrl-C that reaches the process twice, from the terminal and from npm, is one signal', async (t) => {
+  const { gateway, output } = await stuck(new Scene(t), '2s');
+  const told = performance.now();
+  gateway.kill('SIGINT');
+  gateway.kill('SIGINT');
+  assert.equal(await gateway.exited, 0, output());
+  assert.ok(performance.now() - told > 1500, 'it went on draining to its deadline');
+});
+
 test('SIGHUP kills nothing: what is sent afterwards arrives', async (t) => {
   const scene = new Scene(t);
   const backend = await scene.backend();

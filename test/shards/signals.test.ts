@@ -71,6 +71,8 @@ describe('signals', () => {
       }
     };
     await eventually(isClosed, () => running.output());
+    // Sooner it would be taken for the first signal, passed on once more.
+    await new Promise((resolve) => setTimeout(resolve, 400));
     running.kill('SIGINT');
     const start = performance.now();
     assert.equal(await running.exited, 1);
