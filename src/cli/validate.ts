@@ -1,6 +1,8 @@
 import type { Config } from '../engine/config/config.ts';
 import { inspectConfig } from '../engine/config/load.ts';
 import { describeMistake, type Mistake } from '../engine/config/mistakes.ts';
+import { loadDefinitions } from '../engine/pipeline/build.ts';
+import { describeWay, formsIn, planTranslations } from '../engine/pipeline/forms.ts';
 import { choose, parseArguments, sourcesOf } from './arguments.ts';
 import { dryRun } from './dry-run.ts';
 import { EXIT, type Terminal } from './terminal.ts';
@@ -19,7 +21,7 @@ export async function validate(words: readonly string[], terminal: Terminal): Pr
   const all = [...mistakes, ...built];
   const failed = all.some(({ severity }) => severity === 'error');
   if (format === 'json') terminal.out(JSON.stringify(all.map(fields), null, 2));
-  else report(all, config, terminal);
+  else await report(all, config, terminal);
   return failed ? EXIT.failed : EXIT.ok;
 }
 
@@ -27,11 +29,11 @@ function fields({ file, line, column, path, message, severity }: Mistake): Mista
   return { file, line, column, path, message, severity };
 }
 
-function report(
+async function report(
   mistakes: readonly Mistake[],
   config: Config | undefined,
   terminal: Terminal,
-): void {
+): Promise<void> {
   for (const mistake of mistakes) {
     const mark = mistake.severity === 'warning' ? 'note: ' : '';
     terminal.err(`${mark}${describeMistake(mistake)}`);
@@ -42,10 +44,9 @@ function report(
     return;
   }
   if (config === undefined) return;
+  const formsOf = formsIn(config, await loadDefinitions(config, terminal.registry));
   for (const pipeline of Object.values(config.service.pipelines)) {
-    const { id, receivers, processors, exporters } = pipeline;
-    const way = [receivers, processors, exporters].filter((ids) => ids.length > 0);
-    terminal.out(`${id}: ${way.map((ids) => ids.join(', ')).join(' -> ')}`);
+    terminal.out(`${pipeline.id}: ${describeWay(pipeline, planTranslations(pipeline, formsOf))}`);
   }
   terminal.out(`the configuration is valid (sha256 ${config.hash})`);
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Batch, Bytes, Metadata, Signal } from './batch.ts';
+import type { Batch, Bytes, Form, Metadata, Signal } from './batch.ts';
 import type { Context, ExtensionContext } from './context.ts';
 import type { Outcome } from './outcome.ts';
+import type { TranslationSettings } from './translation.ts';
 
 /**
  * The one seam of the data path. A pipeline, a fan-out, a delivery: all are consumers, and a
@@ -157,6 +158,8 @@ interface Definition<C> {
 
 export interface ReceiverDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
+  /** Forms its metrics may have; `otlp` when absent. */
+  readonly forms?: readonly Form[];
   create(config: C, intake: Intake, context: Context): Receiver;
   /** Addresses it will bind, so that the supervisor can probe them before any shard does. */
   listens?(config: C): readonly Listen[];
@@ -178,6 +181,8 @@ export type ProcessorDefinition<C = unknown> =
 
 export interface TransformDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
+  /** Forms of metrics it takes, and gives back, the best liked first; `otlp` when absent. */
+  readonly forms?: readonly Form[];
   /** Why items that do not come out are dropped, as the books say it; `filtered` when absent. */
   readonly dropReason?: string;
   transform(config: C, context: Context): Transform;
@@ -185,6 +190,8 @@ export interface TransformDefinition<C = unknown> extends Definition<C> {
 
 export interface StageDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
+  /** Forms of metrics it takes, and gives back, the best liked first; `otlp` when absent. */
+  readonly forms?: readonly Form[];
   /** What its state is about: the exchange brings all data of one key to one shard. */
   readonly key?: 'trace_id' | 'series' | 'tenant';
   stage(config: C, next: Consumer, context: Context): Stage;
@@ -221,6 +228,10 @@ export interface MemoryLimits {
 
 export interface ExporterDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
+  /** Forms of metrics it takes, the best liked first; `otlp` when absent. */
+  readonly forms?: readonly Form[];
+  /** How it wants metrics of the other form translated for it. */
+  translation?(config: C): Partial<TranslationSettings>;
   /** Whether the shared delivery keys (`sending_queue`, …) apply, and with which defaults. */
   readonly delivery: DeliveryDefaults | 'none';
   create(config: C, context: Context): Exporter;

@@ -1,13 +1,16 @@
-import type { Signal } from '../../contract/batch.ts';
+import type { Form, Signal } from '../../contract/batch.ts';
 import type {
   BatchSettings,
   Exporter,
   ExporterDefinition,
   MemoryLimits,
   ProcessorDefinition,
+  ReceiverDefinition,
 } from '../../contract/component.ts';
 import type { Context, Logger } from '../../contract/context.ts';
 import type { Kind } from '../../contract/registry.ts';
+import type { TranslationSettings } from '../../contract/translation.ts';
+import { createTranslation } from '../../formats/translate/translate.ts';
 import type { Config, DeliveryConfig, PipelineConfig } from '../config/config.ts';
 import type { Splitter } from '../delivery/batcher.ts';
 import type { Delivery } from '../delivery/contract.ts';
@@ -15,14 +18,18 @@ import { QueuedDelivery } from '../delivery/delivery.ts';
 import { InlineDelivery } from '../delivery/inline-delivery.ts';
 import type { Ledger } from '../queue/queue.ts';
 import { FanOut, type Outlet } from './fan-out.ts';
+import { formsIn, planTranslations, type TranslationPlan } from './forms.ts';
 import type { Named } from './lifecycle.ts';
 import { Pipeline, Step } from './pipeline.ts';
+import { Translation } from './translation.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
   /** By type, aliases resolved; all that the pipelines name. */
   readonly processors: ReadonlyMap<string, ProcessorDefinition>;
   readonly exporters: ReadonlyMap<string, ExporterDefinition>;
+  /** Of those that are not here it is taken that they give OTLP. */
+  readonly receivers?: ReadonlyMap<string, ReceiverDefinition>;
   /** The context of the component with this id. */
   context(kind: Kind, id: string): Context;
   /** For what belongs to no component. */
@@ -162,7 +169,9 @@ class Assembly {
 
   /** One pipeline, from its exporters to its first processor. */
   #pipeline(pipeline: PipelineConfig): Outlet {
-    let next = this.#exit(pipeline);
+    const { config, receivers = new Map(), processors, exporters } = this.#options;
+    const plan = planTranslations(pipeline, formsIn(config, { receivers, processors, exporters }));
+    let next = this.#exit(pipeline, plan);
     let steps: Step[] = [];
     const stages: Named[] = [];
     for (const id of pipeline.processors.toReversed()) {
@@ -179,20 +188,58 @@ class Assembly {
         next = stage;
         steps = [];
       }
+      const form = plan.processors.get(id);
+      if (form === undefined) continue;
+      next = this.#translation(pipeline, form, through(steps, next));
+      steps = [];
     }
     if (stages.length > 0) this.#stages.push(stages);
     return through(steps, next);
   }
 
-  #exit(pipeline: PipelineConfig): Outlet {
+  #exit(pipeline: PipelineConfig, plan: TranslationPlan): Outlet {
     const required: Outlet[] = [];
     const bestEffort: Outlet[] = [];
+    const forms = new Set(pipeline.exporters.map((id) => plan.exporters.get(id)));
+    const [common] = forms;
+    const hasWishes = pipeline.exporters.some((id) => this.#wishesOf(id) !== undefined);
+    const isShared = forms.size === 1 && common !== undefined && !hasWishes;
     for (const id of pipeline.exporters) {
       const delivery = this.#deliveries.get(deliveryKey(id, pipeline.signal))!;
-      if (pipeline.bestEffort.includes(id)) bestEffort.push(delivery);
-      else required.push(pipeline.acknowledge === 'delivered' ? awaited(delivery) : delivery);
+      const isBestEffort = pipeline.bestEffort.includes(id);
+      const waits = !isBestEffort && pipeline.acknowledge === 'delivered';
+      const outlet = waits ? awaited(delivery) : delivery;
+      const form = plan.exporters.get(id);
+      const end =
+        form === undefined ? outlet : this.#translation(pipeline, form, outlet, this.#wishesOf(id));
+      (isBestEffort ? bestEffort : required).push(end);
     }
-    return this.#fanOut(required, bestEffort);
+    const fanOut = this.#fanOut(required, bestEffort);
+    return isShared ? this.#translation(pipeline, common, fanOut) : fanOut;
+  }
+
+  /** How an exporter wants metrics translated. */
+  #wishesOf(id: string): Partial<TranslationSettings> | undefined {
+    const section = this.#options.config.exporters[id];
+    const definition = this.#options.exporters.get(section?.type ?? '');
+    return definition?.translation?.(section?.settings);
+  }
+
+  // oxlint-disable-next-line max-params -- a translation between two parts
+  #translation(
+    { id }: PipelineConfig,
+    to: Form,
+    next: Outlet,
+    wishes?: Partial<TranslationSettings>,
+  ): Outlet {
+    const context = this.#options.context('processors', `to_${to}`);
+    return new Translation({
+      to,
+      transform: createTranslation(to, wishes),
+      next,
+      context,
+      pipeline: id,
+    });
   }
 
   #fanOut(required: readonly Outlet[], bestEffort: readonly Outlet[]): Outlet {

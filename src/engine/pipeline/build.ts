@@ -4,6 +4,7 @@ import type {
   ExporterDefinition,
   MemoryLimits,
   ProcessorDefinition,
+  ReceiverDefinition,
 } from '../../contract/component.ts';
 import type { Context } from '../../contract/context.ts';
 import type { Kind, Modules, Registry } from '../../contract/registry.ts';
@@ -13,6 +14,7 @@ import type { Ledger } from '../queue/queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
 import { type Assembled, assemble, entryKey } from './assemble.ts';
+import type { Definitions } from './forms.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 
 /** What pipelines need of the shard they live in. */
@@ -33,7 +35,32 @@ export async function buildPipelines(
   registry: Registry,
   environment: Environment,
 ): Promise<Pipelines> {
+  const { receivers, processors, exporters } = await loadDefinitions(config, registry);
+  const { ledger, queueBytes, split } = environment;
+  const context = contextFactory(environment);
+  const log = environment.log.logger('pipelines');
+  return new Pipelines(
+    assemble({
+      config,
+      receivers,
+      processors,
+      exporters,
+      context,
+      log,
+      ledger,
+      queueBytes,
+      split,
+    }),
+  );
+}
+
+/** Loads the modules of the components that the pipelines name. */
+export async function loadDefinitions(config: Config, registry: Registry): Promise<Definitions> {
   const pipelines = Object.values(config.service.pipelines);
+  const receivers = await load<ReceiverDefinition>(
+    registry.receivers,
+    pipelines.flatMap((pipeline) => pipeline.receivers.map((id) => config.receivers[id])),
+  );
   const processors = await load<ProcessorDefinition>(
     registry.processors,
     pipelines.flatMap((pipeline) => pipeline.processors.map((id) => config.processors[id])),
@@ -42,12 +69,7 @@ export async function buildPipelines(
     registry.exporters,
     pipelines.flatMap((pipeline) => pipeline.exporters.map((id) => config.exporters[id])),
   );
-  const { ledger, queueBytes, split } = environment;
-  const context = contextFactory(environment);
-  const log = environment.log.logger('pipelines');
-  return new Pipelines(
-    assemble({ config, processors, exporters, context, log, ledger, queueBytes, split }),
-  );
+  return { receivers, processors, exporters };
 }
 
 /** The live pipelines of one configuration in one shard. */

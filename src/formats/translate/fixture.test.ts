@@ -32,9 +32,9 @@ export function bits(value: number): string {
 }
 
 /** The double of bits. */
-export function double(text: unknown): number {
+export function double(text: unknown = '0'): number {
   const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt(String(text ?? 0)));
+  view.setBigUint64(0, BigInt(text as string));
   return view.getFloat64(0);
 }
 
@@ -191,7 +191,8 @@ interface OtlpResource {
   scopeMetrics: { scope: Plain; schemaUrl?: string; metrics: OtlpMetric[] }[];
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a decoded message, looked into by tests
+/** A decoded message, looked into by tests. */
+// oxlint-disable-next-line typescript/no-explicit-any
 export type OtlpMetric = Record<string, any>;
 
 /** Attributes with strings as values, as a record. */

@@ -8,6 +8,7 @@ export default {
   stability: 'stable',
   schema: settings,
   signals: ['traces', 'metrics', 'logs'],
+  forms: ['otlp', 'prometheus'],
   delivery: 'none',
   create: () => ({ send: () => Promise.resolve(ACCEPTED) }),
 } satisfies ExporterDefinition<Config>;

@@ -8,6 +8,7 @@ export default {
   stability: 'beta',
   schema: settings,
   signals: ['traces', 'metrics', 'logs'],
+  forms: ['otlp', 'prometheus'],
   dropReason: 'relabel',
   transform: createTransform,
 } satisfies TransformDefinition<Config>;

@@ -9,6 +9,7 @@ export default {
   stability: 'beta',
   schema: settings,
   signals: ['metrics'],
+  forms: ['prometheus'],
   create: (config, intake, context) => new RemoteWriteReceiver(config, intake, context),
   listens: ({ address, transport }) => [{ address, transport }],
 } satisfies ReceiverDefinition<Config>;

@@ -80,7 +80,7 @@ function collect(
   const bound = isValue ? boundOf(identity.attributes, label) : 0;
   const attributes = identity.attributes.filter(([name]) => name !== label);
   const key = keyOf(attributes.flat());
-  const assembly = assemblies.get(key) ?? {
+  const assembly: Assembly = assemblies.get(key) ?? {
     attributes,
     drafts: new Map(),
     exemplars: [],

@@ -187,7 +187,7 @@ export function customPoint(
   const stale = isStale(native.sum, 0);
   if (stale) writer.uint(10, NO_RECORDED_VALUE);
   else writer.fixed64(4, native.count).raw(SUM_TAG).raw(native.sum);
-  const counts = new Array<bigint>(native.bounds.length + 1).fill(0n);
+  const counts = Array.from({ length: native.bounds.length + 1 }, () => 0n);
   let index = 0;
   let running = 0n;
   let next = 0;

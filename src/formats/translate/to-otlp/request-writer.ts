@@ -28,7 +28,6 @@ const RESOURCE = 0x0a;
 const SCOPE_METRICS = 0x12;
 const METRIC = 0x12;
 const LONG = 3;
-const SHORT = 2;
 const CUMULATIVE = Uint8Array.of(0x10, 2);
 const MONOTONIC = Uint8Array.of(0x18, 1);
 const EXEMPLARS = { histogram: 8, exponential: 11 } as const;

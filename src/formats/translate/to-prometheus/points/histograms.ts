@@ -1,5 +1,4 @@
-import { FieldCursor } from '../../../../wire/cursor.ts';
-import { FIXED64, readDouble, readFixed64 } from '../../../../wire/varint.ts';
+import { type Buckets, bucketsOf, isAscending, isUnsound } from './buckets.ts';
 import { type Exemplar, exemplarsOf } from './exemplars.ts';
 import { writeCustomBuckets } from './native.ts';
 import { unsignedAt } from './number-at.ts';
@@ -10,14 +9,6 @@ import type { Sink, Subject } from './sink.ts';
 //   repeated double explicit_bounds = 7; … }
 const COUNT = 4;
 const SUM = 5;
-const BUCKET_COUNTS = 6;
-const EXPLICIT_BOUNDS = 7;
-
-/** Buckets of a histogram: one count more than bounds, or neither. */
-export interface Buckets {
-  readonly counts: readonly bigint[];
-  readonly bounds: readonly number[];
-}
 
 /** A histogram with explicit bounds: `_sum`, `_count` and one series per bucket, or a native one. */
 export function writeHistogram(point: Point, subject: Subject, sink: Sink): void {
@@ -87,35 +78,4 @@ function writeExemplars(
       : value <= upTo && (value > above || above === -Infinity);
     if (isHere) output.output.append(field, 0, field.length);
   }
-}
-
-function bucketsOf(point: Point): Buckets {
-  const counts: bigint[] = [];
-  const bounds: number[] = [];
-  const { bytes } = point;
-  const fields = new FieldCursor().enter(bytes, point.start, point.end);
-  while (fields.next()) {
-    if (fields.number !== BUCKET_COUNTS && fields.number !== EXPLICIT_BOUNDS) continue;
-    const end = fields.wireType === FIXED64 ? fields.start + 8 : fields.end;
-    for (let at = fields.start; at + 8 <= end; at += 8) {
-      if (fields.number === BUCKET_COUNTS) counts.push(readFixed64(bytes, at));
-      else bounds.push(readDouble(bytes, at));
-    }
-  }
-  return { counts, bounds };
-}
-
-function isUnsound({ bytes, at }: Point, { counts, bounds }: Buckets): boolean {
-  if (counts.length === 0) return bounds.length > 0;
-  if (counts.length !== bounds.length + 1 || !isAscending(bounds)) return true;
-  let sum = 0n;
-  for (const count of counts) sum += count;
-  return sum !== (at[COUNT]! < 0 ? 0n : readFixed64(bytes, at[COUNT]!));
-}
-
-function isAscending(bounds: readonly number[]): boolean {
-  return (
-    bounds.every((bound, index) => index === 0 || bound > bounds[index - 1]!) &&
-    !(bounds[0] !== bounds[0])
-  );
 }

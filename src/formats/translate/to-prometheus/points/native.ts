@@ -10,7 +10,7 @@ import { Writer } from '../../../../wire/writer.ts';
 import { STALE_BYTES } from '../../metric-type.ts';
 import { packedDoubles, packedZigzag } from '../../packed.ts';
 import { exemplarsOf } from './exemplars.ts';
-import type { Buckets } from './histograms.ts';
+import type { Buckets } from './buckets.ts';
 import type { Point } from './point.ts';
 import type { Sink, Subject } from './sink.ts';
 
