@@ -1,6 +1,7 @@
 import type { ExporterDefinition } from '../../../contract/component.ts';
 import { RemoteWriteExporter } from './exporter.ts';
 import { type Config, schema } from './settings.ts';
+import { translationNotes, translationOf } from './translation.ts';
 
 export default {
   type: 'prometheus_remote_write',
@@ -8,7 +9,10 @@ export default {
   summary: 'Sends Prometheus remote-write 1.0 or 2.0.',
   stability: 'beta',
   signals: ['metrics'],
+  forms: ['prometheus'],
+  translation: translationOf,
   schema,
+  notes: translationNotes,
   delivery: {
     numConsumers: 1,
     retry: { initialIntervalMs: 50, maxIntervalMs: 200, maxElapsedTimeMs: 60_000 },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import definition from './index.ts';
 import { schema } from './settings.ts';
 
 const ENDPOINT = 'http://localhost:9090/api/v1/write';
@@ -55,4 +56,41 @@ test('the queue keys of the Collector load without effect; its write-ahead log i
   const remote_write_queue = { enabled: true, queue_size: 10_000, num_consumers: 5 };
   assert.equal(problems({ remote_write_queue, max_batch_request_parallelism: 5 }), '');
   assert.match(problems({ wal: { directory: '/tmp' } }), /is not supported/);
+});
+
+test('what arrived as OTLP is translated as the section says', () => {
+  const V2 = { protobuf_message: 'io.prometheus.write.v2.Request' };
+  const wanted = (section: object) =>
+    definition.translation(schema.parse({ endpoint: ENDPOINT, ...section }));
+  assert.deepEqual(wanted({}), {
+    strategy: 'UnderscoreEscapingWithSuffixes',
+    namespace: '',
+    resourceToTelemetry: false,
+    targetInfo: true,
+    scopeInfo: true,
+    metadata: 'none',
+  });
+  const strategy = 'UnderscoreEscapingWithoutSuffixes';
+  assert.equal(wanted({ add_metric_suffixes: false }).strategy, strategy);
+  const other = { add_metric_suffixes: false, translation_strategy: 'NoTranslation' };
+  assert.equal(wanted(other).strategy, 'NoTranslation');
+  assert.equal(wanted({ send_metadata: true }).metadata, 'families');
+  assert.equal(wanted(V2).metadata, 'series');
+  const off = { target_info: { enabled: false }, disable_scope_info: true };
+  assert.equal(wanted(off).targetInfo, false);
+  assert.equal(wanted(off).scopeInfo, false);
+  const promoted = { resource_to_telemetry_conversion: { enabled: true } };
+  assert.equal(wanted(promoted).resourceToTelemetry, true);
+});
+
+test('names that 1.0 cannot say are worth a note', () => {
+  const noted = (section: object) =>
+    definition.notes(schema.parse({ endpoint: ENDPOINT, ...section })).join();
+  assert.equal(noted({}), '');
+  assert.match(noted({ translation_strategy: 'NoTranslation' }), /has no UTF-8 names/);
+  const both = {
+    translation_strategy: 'UnderscoreEscapingWithSuffixes',
+    add_metric_suffixes: true,
+  };
+  assert.match(noted(both), /add_metric_suffixes is without effect/);
 });

@@ -8,6 +8,7 @@ import {
 } from '../../../net/client/settings.ts';
 import { clientTlsSettings } from '../../../net/client-tls.ts';
 import { headerProblem } from '../../../net/http-client.ts';
+import { translationSettings } from './translation.ts';
 
 /** The value of `protobuf_message` for each version. */
 export const MESSAGES = {
@@ -83,6 +84,7 @@ const section = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether what the backend refuses with 429 is sent again instead of dropped.'),
+  ...translationSettings,
   label_cache_size: byteSize()
     .default(16 * MIB)
     .describe('Bytes per shard for label sets that are sent other than they came.'),
