@@ -79,7 +79,11 @@ export function runLoad(order: LoadOrder): Promise<LoadReport> {
 
 function message<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once('message', (value) => resolve(value as T));
-    child.once('exit', () => reject(new Error('the sink ended')));
+    const ended = (): void => reject(new Error('the sink ended'));
+    child.once('exit', ended);
+    child.once('message', (value) => {
+      child.off('exit', ended);
+      resolve(value as T);
+    });
   });
 }

@@ -108,9 +108,21 @@ export function headers() {
   return z.record(z.string(), secret()).default({});
 }
 
-/** `host:port` to listen on; the host may be empty or `[::]`, and `localhost` is loopback. */
+/**
+ * `host:port` to listen on; the host may be empty or `[::]`, and `localhost` is loopback. A path,
+ * where the component takes unix sockets.
+ */
 export function listenAddress() {
-  return z.string().meta({ format: 'host-port', examples: ['localhost:4317', '0.0.0.0:4318'] });
+  return z
+    .string()
+    .meta({ format: 'host-port', examples: ['localhost:4317', '0.0.0.0:4318'] })
+    .superRefine((value, context) => {
+      if (/^[./@]/.test(value)) return;
+      const port = Number(/^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(value)?.[1]);
+      if (port <= 65_535) return;
+      const message = `${JSON.stringify(value)} is not host:port; write localhost:4317`;
+      context.addIssue({ code: 'custom', message });
+    });
 }
 
 /** A key of former versions: setting it is a mistake, answered with what replaced it. */

@@ -83,7 +83,10 @@ export const clientTlsSettings = z
 /** A checked `tls` section. */
 export type ClientTlsSettings = z.output<typeof clientTlsSettings>;
 
-/** TLS as one client speaks it. Cheap to make: it reads no file before it is asked. */
+/**
+ * TLS as one client speaks it. Making it throws when a file it names cannot be read or holds no
+ * certificate: that is a mistake of the configuration, to be found before anything is sent.
+ */
 export class ClientTls {
   readonly #settings: ClientTlsSettings;
   #context: tls.SecureContext | undefined;
@@ -92,6 +95,8 @@ export class ClientTls {
 
   constructor(settings: ClientTlsSettings) {
     this.#settings = settings;
+    const { ca_file, cert_file, key_file } = settings;
+    if ((ca_file ?? cert_file ?? key_file) !== undefined) this.#secureContext();
   }
 
   /**
@@ -135,8 +140,9 @@ export class ClientTls {
     return [ca_file, cert_file, key_file]
       .map((path) => {
         if (path === undefined) return '';
-        const { mtimeMs, size, ino } = statSync(path);
-        return `${mtimeMs}/${size}/${ino}`;
+        const found = statSync(path, { throwIfNoEntry: false });
+        if (found === undefined) throw new Error(`cannot read ${path}: there is no such file`);
+        return `${found.mtimeMs}/${found.size}/${found.ino}`;
       })
       .join(' ');
   }
