@@ -276,7 +276,7 @@ export interface Packed {
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
-export function pack({ set, settings }: Case, decisions: Decisions): Packed {
+function pack({ set, settings }: Case, decisions: Decisions): Packed {
   const kept = decisions.filter((each) => each !== undefined);
   const thresholds = [...new Set(kept)].toSorted();
   const items = Array.from(decisions, (each) =>

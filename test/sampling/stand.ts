@@ -34,7 +34,7 @@ export function batchWith(signal: Sampled, bytes: Bytes, items: number, tenant =
 }
 
 /** The items of a request, decoded. */
-export function itemsIn(signal: Sampled, chunks: readonly Bytes[]): Item[] {
+function itemsIn(signal: Sampled, chunks: readonly Bytes[]): Item[] {
   const [resources, scopes, records] = KEYS[signal];
   const json = JSON.parse(Buffer.from(encodeJson(signal, chunks)).toString()) as Record<
     string,
