@@ -23,13 +23,13 @@ const MESSAGES = { 1: 'prometheus.WriteRequest', 2: 'io.prometheus.write.v2.Requ
 
 interface Through {
   /** Posts a request of that version and resolves with the status. */
-  post(version: 1 | 2, body: Uint8Array): Promise<number>;
+  readonly post: (version: 1 | 2, body: Uint8Array) => Promise<number>;
   /** Posts OTLP metrics as JSON and resolves with the status. */
-  postOtlp(request: object): Promise<number>;
+  readonly postOtlp: (request: object) => Promise<number>;
   readonly received: readonly Received[];
   /** Resolves when the backend has that many requests. */
-  arrived(count: number): Promise<void>;
-  metrics(): Promise<string>;
+  readonly arrived: (count: number) => Promise<void>;
+  readonly metrics: () => Promise<string>;
 }
 
 /** A gateway process of one shard between a sender of remote-write and a backend. */
