@@ -61,10 +61,14 @@ export async function runCollector(
   registry: Registry,
   options: RunOptions = {},
 ): Promise<RunningCollector> {
-  await probeAddresses(await findListens(config, registry));
+  const listens = await findListens(config, registry);
+  await probeAddresses(listens);
   const plan = planMemory(config, await findMemoryLimits(config, registry));
   const collector = new Collector(config, options, plan);
-  await collector.start(registry);
+  await collector.start(
+    registry,
+    listens.map(({ receiver, address }) => `${receiver} on ${address}`),
+  );
   return collector;
 }
 
@@ -133,7 +137,8 @@ class Collector implements RunningCollector {
     }));
   }
 
-  async start(registry: Registry): Promise<void> {
+  /** `listens` says for the log who listens where. */
+  async start(registry: Registry, listens: readonly string[]): Promise<void> {
     const { hash, service } = this.#config;
     publishProcess(this.metrics);
     publishVitals(this.metrics, this.#budget, { hash, loadedAt: this.#loadedAt });
@@ -152,7 +157,7 @@ class Collector implements RunningCollector {
     const problem = kernelProblem();
     if (problem !== undefined) this.log.warn(problem);
     const facts = { version: this.#version, shards: service.shards, config: hash };
-    this.log.info('serving', { ...facts, budget_bytes: this.#plan.budgetBytes });
+    this.log.info('serving', { ...facts, budget_bytes: this.#plan.budgetBytes, listens });
   }
 
   health(): HealthReport {
@@ -229,32 +234,38 @@ const SAME_SIGNAL_MS = 300;
  * Runs until SIGTERM or SIGINT, then stops; a second signal ends it at once. Answers the exit
  * code. SIGHUP is answered in the log and changes nothing.
  */
-export async function runUntilSignal(collector: RunningCollector): Promise<number> {
+export async function runUntilSignal(start: () => Promise<RunningCollector>): Promise<number> {
   const force = new AbortController();
   const first = Promise.withResolvers<void>();
+  let collector: RunningCollector | undefined;
   let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     const now = performance.now();
     if (stoppingSince === undefined) {
       stoppingSince = now;
-      collector.log.info('stopping', { signal });
+      collector?.log.info('stopping', { signal });
       first.resolve();
     } else if (now - stoppingSince > SAME_SIGNAL_MS) {
-      collector.log.warn('stopping at once, what is held is lost', { signal });
+      collector?.log.warn('stopping at once, what is held is lost', { signal });
       force.abort();
     }
   };
   const onHangUp = (): void => {
-    collector.log.warn('SIGHUP does not reload the configuration yet; restart to change it');
+    collector?.log.warn('SIGHUP does not reload the configuration yet; restart to change it');
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   process.on('SIGHUP', onHangUp);
-  await first.promise;
-  await collector.stop(force.signal);
-  process.off('SIGTERM', onSignal);
-  process.off('SIGINT', onSignal);
-  process.off('SIGHUP', onHangUp);
+  try {
+    // Shards listen before the start is over: a signal must not end the process from then on.
+    collector = await start();
+    await first.promise;
+    await collector.stop(force.signal);
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+    process.off('SIGHUP', onHangUp);
+  }
   return force.signal.aborted ? 1 : 0;
 }
 

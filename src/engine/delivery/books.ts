@@ -182,6 +182,7 @@ export class Books {
   #attempted(success: boolean): void {
     if (success !== this.#failing) return;
     this.#failing = !success;
+    if (success) this.#context.log.info('delivers again', { ...this.#labels });
     this.#failingSince.set(success ? 0 : this.#context.clock.now() / 1000);
   }
 
