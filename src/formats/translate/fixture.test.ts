@@ -70,6 +70,26 @@ export const SHOP = {
   'k8s.pod.ip': ['10.0.0.1', 7n],
 };
 
+/** An exponential histogram of the oracle; the values of `more` win. */
+export const EXPONENTIAL = (more: Plain = {}) => ({
+  name: 'eh',
+  unit: 's',
+  exponentialHistogram: {
+    dataPoints: [
+      {
+        timeUnixNano: NANOS,
+        count: 38,
+        sum: bits(10),
+        scale: 3,
+        zeroCount: 1,
+        positive: { offset: 3, bucketCounts: [10, 0, 0, 20, 5, 2] },
+        ...more,
+      },
+    ],
+    aggregationTemporality: 2,
+  },
+});
+
 interface Given {
   readonly resource?: Readonly<Record<string, unknown>>;
   readonly scope?: Plain;

@@ -5,6 +5,7 @@ import {
   attributes,
   bits,
   double,
+  EXPONENTIAL,
   NANOS,
   otlpBatch,
   type ReadSeries,
@@ -143,26 +144,6 @@ for (const [what, metric, expected] of ROWS) {
     assert.deepEqual(lines(toPrometheus(otlpBatch([metric])).series), expected);
   });
 }
-
-/** An exponential histogram of the oracle; the values of `more` win. */
-export const EXPONENTIAL = (more: Plain = {}) => ({
-  name: 'eh',
-  unit: 's',
-  exponentialHistogram: {
-    dataPoints: [
-      {
-        timeUnixNano: NANOS,
-        count: 38,
-        sum: bits(10),
-        scale: 3,
-        zeroCount: 1,
-        positive: { offset: 3, bucketCounts: [10, 0, 0, 20, 5, 2] },
-        ...more,
-      },
-    ],
-    ...CUMULATIVE,
-  },
-});
 
 test('oracle: an exponential histogram', () => {
   const [series] = toPrometheus(otlpBatch([EXPONENTIAL()])).series;
