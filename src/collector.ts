@@ -230,9 +230,12 @@ class Collector implements RunningCollector {
  */
 const SAME_SIGNAL_MS = 300;
 
+const NO_RELOAD = 'SIGHUP does not reload the configuration yet; restart to change it';
+
 /**
- * Runs until SIGTERM or SIGINT, then stops; a second signal ends it at once. Answers the exit
- * code. SIGHUP is answered in the log and changes nothing.
+ * Starts a collector and runs it until SIGTERM or SIGINT, then stops; one during the start counts
+ * when the start is over, a second ends the stop at once. Answers the exit code. SIGHUP is
+ * answered in the log and changes nothing.
  */
 export async function runUntilSignal(start: () => Promise<RunningCollector>): Promise<number> {
   const force = new AbortController();
@@ -250,8 +253,10 @@ export async function runUntilSignal(start: () => Promise<RunningCollector>): Pr
       force.abort();
     }
   };
+  let hungUp = false;
   const onHangUp = (): void => {
-    collector?.log.warn('SIGHUP does not reload the configuration yet; restart to change it');
+    hungUp = true;
+    collector?.log.warn(NO_RELOAD);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
@@ -259,6 +264,7 @@ export async function runUntilSignal(start: () => Promise<RunningCollector>): Pr
   try {
     // Shards listen before the start is over: a signal must not end the process from then on.
     collector = await start();
+    if (hungUp) collector.log.warn(NO_RELOAD);
     await first.promise;
     await collector.stop(force.signal);
   } finally {

@@ -14,7 +14,9 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
     terminal.err(`${mark}${describeMistake(mistake)}`);
   }
   if (config === undefined) return EXIT.failed;
-  const collector = await runCollector(config, terminal.registry);
-  if (args.welcome) terminal.out(welcome(config, resolved));
-  return runUntilSignal(collector);
+  return runUntilSignal(async () => {
+    const collector = await runCollector(config, terminal.registry);
+    if (args.welcome) terminal.out(welcome(config, resolved));
+    return collector;
+  });
 }
