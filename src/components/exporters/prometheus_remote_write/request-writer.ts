@@ -1,11 +1,16 @@
 import type { Bytes } from '../../../contract/batch.ts';
 import { writeRemoteWrite1 } from '../../../formats/prometheus/write/remote-write-1.ts';
 import { writeRemoteWrite2 } from '../../../formats/prometheus/write/remote-write-2.ts';
-import type { Dropped, Written } from '../../../formats/prometheus/write/written.ts';
+import {
+  type Dropped,
+  NOTHING_DROPPED,
+  type Written,
+} from '../../../formats/prometheus/write/written.ts';
 import { type Body, compress } from '../../../net/compress.ts';
 import { releaseBytes } from '../../../wire/memory.ts';
 import { LabelWriter } from './label-writer.ts';
 import type { Piece } from './piece.ts';
+import { PlainScan } from './plain-scan.ts';
 import type { Config } from './settings.ts';
 import type { Version } from './version.ts';
 
@@ -24,9 +29,12 @@ export interface Content {
 export class RequestWriter {
   readonly #version: Version;
   readonly #labels: LabelWriter;
+  readonly #plain: PlainScan | undefined;
 
   constructor(version: Version, config: Config) {
     this.#version = version;
+    const isUntouched = version === 'v1' && Object.keys(config.external_labels).length === 0;
+    this.#plain = isUntouched ? new PlainScan() : undefined;
     this.#labels = new LabelWriter({
       external: config.external_labels,
       legacyNames: version === 'v1',
@@ -34,8 +42,25 @@ export class RequestWriter {
     });
   }
 
+  /** Chunks that are requests of 1.0 already, all of them; undefined when one is not. */
+  #asTheyAre({ chunks }: Piece): Omit<Content, 'body'> | undefined {
+    const plain = this.#plain;
+    if (plain === undefined) return undefined;
+    let [items, exemplars] = [0, 0];
+    for (const chunk of chunks) {
+      if (!plain.isPlain(chunk)) return undefined;
+      items += plain.samples;
+      exemplars += plain.exemplars;
+    }
+    return { items, exemplars, dropped: NOTHING_DROPPED };
+  }
+
   /** The piece as a request. Its chunks are read before this resolves. */
   async write(piece: Piece): Promise<Content> {
+    const plain = this.#asTheyAre(piece);
+    if (plain !== undefined && piece.byteLength > 0) {
+      return { ...plain, body: await compress('snappy', piece.chunks, piece.byteLength) };
+    }
     const labelled = piece.chunks.map((chunk) => this.#labels.write(chunk));
     const written =
       this.#version === 'v2' ? [writeRemoteWrite2(labelled)] : labelled.map(writeRemoteWrite1);
