@@ -171,7 +171,7 @@ export class Books {
         reason: 'shutdown',
       });
     }
-    this.#attempted(true);
+    this.#failingSince.set(0);
   }
 
   #hold(change: number): void {
