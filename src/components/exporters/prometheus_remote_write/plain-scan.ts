@@ -1,3 +1,4 @@
+import { sizeOfVarint } from '../../../wire/varint.ts';
 import { isLabelName, isMetricName } from './names.ts';
 
 /** Tags of the form, and of remote-write 1.0, which is the same. */
@@ -34,28 +35,10 @@ export class PlainScan {
       if (chunk[this.#at++] !== SERIES_TAG) return false;
       const length = this.#length();
       const end = this.#at + length;
-      if (!this.#areLabels(end) || !this.#areParts(end)) return false;
-    }
-    return true;
-  }
-
-  /** message Label { string name = 1; string value = 2; }, both there, in this order. */
-  #areLabels(end: number): boolean {
-    const bytes = this.#bytes;
-    while (this.#at < end && bytes[this.#at] === LABEL_TAG) {
-      this.#at++;
-      const size = this.#length();
-      const next = this.#at + size;
-      this.#at++;
-      const length = this.#length();
-      const start = this.#at;
-      if (!isLabelName(bytes, start, start + length)) return false;
-      if (length === METRIC_NAME_LENGTH && isMetricLabel(bytes, start)) {
-        this.#at = start + length + 1;
-        this.#length();
-        if (!isMetricName(bytes, this.#at, next)) return false;
-      }
-      this.#at = next;
+      const labelsEnd = endOfLegacyLabels(chunk, this.#at, end);
+      if (labelsEnd < 0) return false;
+      this.#at = labelsEnd;
+      if (!this.#areParts(end)) return false;
     }
     return true;
   }
@@ -97,6 +80,40 @@ export class PlainScan {
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
+  }
+}
+
+/**
+ * Where the labels end, or -1 when a name is not one of 1.0.
+ * message Label { string name = 1; string value = 2; }, both there, in this order.
+ */
+function endOfLegacyLabels(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] === LABEL_TAG) {
+    let size = bytes[++at]!;
+    if (size >= 0x80) size = longLength(bytes, at);
+    at += size < 0x80 ? 1 : sizeOfVarint(size);
+    const next = at + size;
+    let length = bytes[++at]!;
+    if (length >= 0x80) length = longLength(bytes, at);
+    at += length < 0x80 ? 1 : sizeOfVarint(length);
+    if (!isLabelName(bytes, at, at + length)) return -1;
+    if (length === METRIC_NAME_LENGTH && isMetricLabel(bytes, at)) {
+      // Values are as long as they say, so that where one begins is known from its end.
+      let value = bytes[at + length + 1]!;
+      if (value >= 0x80) value = longLength(bytes, at + length + 1);
+      if (!isMetricName(bytes, next - value, next)) return -1;
+    }
+    at = next;
+  }
+  return at;
+}
+
+function longLength(bytes: Uint8Array, start: number): number {
+  let value = 0;
+  for (let at = start, shift = 0; ; at++, shift += 7) {
+    value |= (bytes[at]! & 0x7f) << shift;
+    if (bytes[at]! < 0x80) return value;
   }
 }
 
