@@ -66,7 +66,7 @@ test('MAP-22: a histogram without _sum has no sum, and exemplars of its buckets 
   const { metrics } = toOtlp(
     formBatch([first!, { ...second!, exemplars }, last!, part('_count', 6)]),
   );
-  const [point] = metrics[0]?.['histogram'].dataPoints;
+  const [point] = metrics[0]!['histogram'].dataPoints;
   assert.equal(point.sum, undefined);
   assert.deepEqual(point.exemplars, [{ timeUnixNano: NANOS, asDouble: bits(0.7) }]);
 });
@@ -74,7 +74,7 @@ test('MAP-22: a histogram without _sum has no sum, and exemplars of its buckets 
 test('MAP-26: a classic histogram that is stale becomes one point that says so', () => {
   const stale = ['0.5', '+Inf'].map((le) => part('_bucket', STALE, { le }));
   const { metrics } = toOtlp(formBatch([...stale, part('_count', STALE), part('_sum', STALE)]));
-  const [point] = metrics[0]?.['histogram'].dataPoints;
+  const [point] = metrics[0]!['histogram'].dataPoints;
   assert.deepEqual([point.flags, point.count, point.sum], [1, undefined, undefined]);
 });
 

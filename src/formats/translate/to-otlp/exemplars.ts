@@ -12,12 +12,15 @@ export function exemplarsOf(
   { start, end }: Pick<FieldRange, 'start' | 'end'>,
   number: number,
 ): Uint8Array {
-  const writer = new Writer();
-  const fields = new FieldCursor().enter(chunk, start, end);
+  let writer: Writer | undefined;
+  const fields = cursor.enter(chunk, start, end);
   while (fields.next()) {
-    if (fields.number === SERIES.exemplar) writeExemplar(writer, chunk, fields, number);
+    if (fields.number !== SERIES.exemplar) continue;
+    // Most series have none: then nothing is allocated.
+    writer ??= new Writer();
+    writeExemplar(writer, chunk, fields, number);
   }
-  return writer.finish();
+  return writer?.finish() ?? NOTHING;
 }
 
 // message Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3; }
@@ -68,4 +71,6 @@ function isId(text: string, digits: number): boolean {
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const VALUE_TAG = Uint8Array.of(0x19);
+const cursor = new FieldCursor();
+const NOTHING: Uint8Array = new Uint8Array(0);
 const ZERO: Uint8Array = new Uint8Array(8);

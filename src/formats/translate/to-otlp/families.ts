@@ -51,6 +51,9 @@ export class Families {
 
   /** What a series of that name is; `metadata` is its own, where it has some. */
   roleOf(tenant: string, name: string, own: Facts | undefined): Role {
+    // fast path: types whose series have no parts
+    if (own !== undefined && own.type !== METRIC_TYPE.unknown && !hasParts(own.type))
+      return { ...own, family: name, part: 'whole' };
     const [, stem = name, suffix = ''] = /^(.*)_(bucket|sum|count|total)$/s.exec(name) ?? [];
     const facts =
       own !== undefined && own.type !== METRIC_TYPE.unknown ? own : this.#find(tenant, name);
@@ -65,6 +68,11 @@ export class Families {
   #find(tenant: string, name: string): Facts | undefined {
     return this.#known.get(keyOf(tenant, name));
   }
+}
+
+function hasParts(type: number): boolean {
+  const { histogram, gaugehistogram, summary } = METRIC_TYPE;
+  return type === histogram || type === gaugehistogram || type === summary;
 }
 
 /** The metadata that a series carries. */

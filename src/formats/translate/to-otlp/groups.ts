@@ -41,7 +41,26 @@ interface ResourceGroup {
 export class Groups {
   readonly resources = new Map<string, ResourceGroup>();
 
-  metric({ resource, scope }: Identity, role: Role, data: DataKind): MetricGroup {
+  #last: MetricGroup | undefined;
+  #lastIdentity: Identity | undefined;
+
+  metric(identity: Identity, role: Role, data: DataKind): MetricGroup {
+    const [last, before] = [this.#last, this.#lastIdentity];
+    // fast path: the metric of the series before
+    if (
+      last?.data === data &&
+      last.role.type === role.type &&
+      last.role.family === role.family &&
+      before?.resource.key === identity.resource.key &&
+      before.scope.key === identity.scope.key
+    )
+      return last;
+    this.#lastIdentity = identity;
+    this.#last = this.#find(identity, role, data);
+    return this.#last;
+  }
+
+  #find({ resource, scope }: Identity, role: Role, data: DataKind): MetricGroup {
     let ofResource = this.resources.get(resource.key);
     if (ofResource === undefined) {
       ofResource = { resource, scopes: new Map() };

@@ -2,6 +2,7 @@ import { type Batch, withChunks } from '../../../contract/batch.ts';
 import type { DropItems } from '../../../contract/component.ts';
 import { FieldCursor } from '../../../wire/cursor.ts';
 import { LabelSetCache } from '../../prometheus/label-set-cache.ts';
+import { areEqual } from '../../prometheus/ranges.ts';
 import { SERIES } from '../../prometheus/schema.ts';
 import { SeriesCursor } from '../../prometheus/walk.ts';
 import { isStale, METRIC_TYPE } from '../metric-type.ts';
@@ -36,6 +37,10 @@ export class PrometheusToOtlp {
   readonly #series = new SeriesCursor();
   readonly #fields = new FieldCursor();
   readonly #inner = new FieldCursor();
+  #lastMetadata: { readonly bytes: Uint8Array; readonly facts: Facts } = {
+    bytes: new Uint8Array(0),
+    facts: { type: METRIC_TYPE.unknown, help: '', unit: '' },
+  };
   readonly #identities = new LabelSetCache<Identity>({
     maxBytes: LABEL_CACHE_BYTES,
     valueBytes: ({ encoded, attributes }) => 600 + 2 * encoded.length + 100 * attributes.length,
@@ -90,6 +95,16 @@ export class PrometheusToOtlp {
     return identity;
   }
 
+  /** Series of one family come one after the other and say the same. */
+  #facts(chunk: Uint8Array, start: number, end: number): Facts {
+    const { bytes, facts } = this.#lastMetadata;
+    const isSame = end - start === bytes.length && areEqual(bytes, 0, chunk, start, bytes.length);
+    if (isSame) return facts;
+    const read = readSeriesMetadata(chunk, { tagStart: start, start, end });
+    this.#lastMetadata = { bytes: chunk.slice(start, end), facts: read };
+    return read;
+  }
+
   #look(chunk: Uint8Array, labelsEnd: number, end: number): Contents {
     const contents: Contents = {
       samples: 0,
@@ -108,7 +123,7 @@ export class PrometheusToOtlp {
         if (contents.histograms++ === 0)
           contents.isCustom = schemaOf(chunk, fields) === CUSTOM_BUCKETS;
       } else if (fields.number === SERIES.metadata) {
-        contents.metadata = readSeriesMetadata(chunk, fields);
+        contents.metadata = this.#facts(chunk, fields.start, fields.end);
       }
     }
     return contents;

@@ -219,7 +219,7 @@ test('MAP-17: attributes that exceed 128 code points are dropped, the ids are ke
   const namesOf = (length: number) => {
     const exemplars = [exemplar(length)];
     const [series] = translate(sum({ isMonotonic: true }, point({ exemplars }))).series;
-    return (series?.exemplars[0]?.['labels'] as { name: string }[]).map(({ name }) => name);
+    return (series!.exemplars[0]!['labels'] as { name: string }[]).map(({ name }) => name);
   };
   assert.deepEqual(namesOf(128 - 2 - 8 - 32), ['ab', 'trace_id']);
   assert.deepEqual(namesOf(128 - 2 - 8 - 32 + 1), ['trace_id']);
