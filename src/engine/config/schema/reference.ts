@@ -1,3 +1,4 @@
+import type { DeliveryDefaults } from '../../../contract/component.ts';
 import type { Kind, Registry } from '../../../contract/registry.ts';
 import type { Definition } from '../components.ts';
 import { deliverySchema } from '../delivery.ts';
@@ -45,12 +46,20 @@ function componentSection(definition: Definition): string {
   if (aliases.length > 0) facts.push(`Also written ${aliases.map(code).join(', ')}.`);
   const delivery = deliveryDefaults(definition);
   if (delivery !== undefined) {
-    const { timeoutMs } = delivery;
-    const differs = timeoutMs === undefined ? '' : `, with \`timeout\` ${timeoutMs / 1000}s`;
-    facts.push(`Has the keys of [delivery](#delivery)${differs}.`);
+    facts.push(`Has the keys of [delivery](#delivery)${differing(delivery)}.`);
   }
   const text = `${summary}\n\n${facts.join(' ')}`;
   return section(type, 3, jsonSchemaOf(definition.schema), text);
+}
+
+/** Defaults of the shared keys that are not the usual ones, as the end of a sentence. */
+function differing(defaults: DeliveryDefaults): string {
+  const usual = jsonSchemaOf(deliverySchema({}));
+  const standards = new Map([...rowsOf(usual, '', usual)].map(([key, , value]) => [key, value]));
+  const own = jsonSchemaOf(deliverySchema(defaults));
+  const others = [...rowsOf(own, '', own)].filter(([key, , value]) => standards.get(key) !== value);
+  const list = others.map(([key, , value]) => `${key} ${value}`).join(', ');
+  return list === '' ? '' : `, with ${list}`;
 }
 
 function section(heading: string, level: number, schema: JsonSchema, text: string): string {
