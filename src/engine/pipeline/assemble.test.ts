@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import type { Batch, Signal } from '../../contract/batch.ts';
-import type { ExporterDefinition, ProcessorDefinition } from '../../contract/component.ts';
+import type {
+  ExporterDefinition,
+  ProcessorDefinition,
+  ReceiverDefinition,
+} from '../../contract/component.ts';
+import { formBatch, type PlainSeries } from '../../formats/translate/fixture.test.ts';
 import { ACCEPTED } from '../../contract/outcome.ts';
 import {
   Account,
@@ -74,8 +79,10 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
       };
     },
   };
+  const remoteWrite = { ...about('rw'), forms: ['prometheus'] } as unknown as ReceiverDefinition;
   const section = (id: string, type: string) => ({ id, type, settings: id });
   const config = {
+    receivers: { rw: section('rw', 'rw') },
     processors: Object.fromEntries(Object.keys(processors).map((id) => [id, section(id, id)])),
     exporters: Object.fromEntries(
       ['x', 'y'].map((id) => [
@@ -96,6 +103,7 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
   const live = new Pipelines(
     assemble({
       config,
+      receivers: new Map([['rw', remoteWrite]]),
       processors: new Map(Object.entries(processors)),
       exporters: new Map([['exporter', exporter]]),
       context: () => context,
@@ -106,7 +114,8 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
     }),
   );
   await live.start();
-  const send = (given: Batch) => live.entry('otlp', given.signal)!.consume(given);
+  const send = (given: Batch, receiver = 'otlp') =>
+    live.entry(receiver, given.signal)!.consume(given);
   return { live, send, backends, timeouts, events, clock, numbers };
 }
 
@@ -242,4 +251,30 @@ test('exporters start first and stop last', async () => {
   answer(ACCEPTED);
   await stopped;
   assert.deepEqual(events, ['start x', 'start stage', 'stop stage', 'stop x']);
+});
+
+test('a batch of the form of Prometheus reaches parts that speak OTLP as OTLP, once for all exporters', async () => {
+  const { send, backends, numbers } = await open({
+    pipelines: [
+      { signal: 'metrics', receivers: ['rw'], processors: ['p1', 'stage'], exporters: ['x', 'y'] },
+      { signal: 'metrics', receivers: ['rw', 'otlp'], exporters: ['y'] },
+    ],
+  });
+  const up: PlainSeries = {
+    labels: { __name__: 'up' },
+    samples: [{ value: '0', timestamp: 1 }],
+  };
+  assert.equal((await send(formBatch([up]), 'rw')).kind, 'accepted');
+  await idle();
+  const sent = [...backends['x']!.sent, ...backends['y']!.sent];
+  assert.deepEqual(
+    sent.map(({ form, items }) => [form, items]),
+    [
+      ['otlp', 1],
+      ['otlp', 1],
+      ['otlp', 1],
+    ],
+  );
+  assert.deepEqual(sent[0]?.origin.metadata['way'], ['p1', 'stage']);
+  assert.equal(numbers.sum('processor_incoming_items', { processor: 'to_otlp' }), 2);
 });
