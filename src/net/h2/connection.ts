@@ -146,8 +146,10 @@ export class Http2Connection implements FrameSink, StreamHost {
     try {
       this.#reader.read(chunk);
     } catch (error) {
-      if (error instanceof ConnectionError) this.#fail(error.code, error.message);
-      else {
+      if (error instanceof ConnectionError) {
+        this.#host.refused?.(400, error.message);
+        this.#fail(error.code, error.message);
+      } else {
         this.#host.failed(error);
         this.#fail(ERROR.internal, 'internal error');
       }

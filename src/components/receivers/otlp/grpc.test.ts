@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import grpc from '@grpc/grpc-js';
@@ -290,6 +291,17 @@ test('a head that is too large is refused and counted', async () => {
     refusal?.outcome.kind === 'rejected' && refusal.outcome.reason,
     'malformed_http',
   );
+});
+
+test('bytes that are not HTTP/2 are counted with a reason', async () => {
+  await using running = await startReceiver({ grpc: {} });
+  const socket = connect(running.receiver.grpcPort, '127.0.0.1');
+  socket.end('GARBAGE '.repeat(10));
+  await once(socket.resume(), 'close');
+  const reasons = running.intake.refusals.map(
+    ({ outcome }) => outcome.kind === 'rejected' && outcome.reason,
+  );
+  assert.deepEqual(reasons, ['malformed_http']);
 });
 
 test('a client that leaves in the middle of a message costs only itself', async () => {
