@@ -84,6 +84,8 @@ export interface GatewayOptions {
   /** Protocol towards the sink. */
   readonly protocol: 'http' | 'grpc';
   readonly compression: 'none' | 'gzip' | 'zstd';
+  /** Level of the compression; the usual one when not given. */
+  readonly level?: number;
   /** Whether one resource attribute is upserted on the way. */
   readonly upsert: boolean;
   /** Samples behind the upsert. */
@@ -132,7 +134,7 @@ processors:
     attributes: [{ key: gateway, value: bench, action: upsert }]${sampling}
 exporters:
   ${exporter}
-    compression: ${options.compression}
+    compression: ${options.compression}${options.level === undefined ? '' : `\n    compression_params: { level: ${options.level} }`}
     sending_queue: { queue_size: 1000, ${batch} }
 service:
 ${own ? ownKeys : ''}
