@@ -8,7 +8,7 @@ import type {
 import type { Config, PipelineConfig } from '../config/config.ts';
 
 /** Components take and give OTLP unless they say otherwise. */
-export const DEFAULT_FORMS: readonly Form[] = ['otlp'];
+const DEFAULT_FORMS: readonly Form[] = ['otlp'];
 
 /**
  * Forms of the component with this id: those a receiver gives, those the others take, the best

@@ -21,7 +21,7 @@ export function nameOfType(type: number): string {
 export const TYPE_KEY = 'prometheus.type';
 
 /** Bits of the double that marks a series as stale: a NaN like no other. */
-export const STALE_BITS = 0x7ff0000000000002n;
+const STALE_BITS = 0x7ff0000000000002n;
 
 /** The same, as it is on the wire. */
 export const STALE_BYTES: Uint8Array = Uint8Array.of(2, 0, 0, 0, 0, 0, 0xf0, 0x7f);

@@ -59,7 +59,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 const PSEUDO_HEADERS: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path']);
 
 /** The head that these fields are, or undefined when they are malformed, RFC 9113 section 8. */
-export function headOf(fields: readonly Field[]): RequestHead | undefined {
+function headOf(fields: readonly Field[]): RequestHead | undefined {
   const pseudo: Record<string, string> = {};
   const regular: Field[] = [];
   let announced = 0;
@@ -83,7 +83,7 @@ export function headOf(fields: readonly Field[]): RequestHead | undefined {
 }
 
 /** Whether these fields can be trailers. */
-export function areTrailers(fields: readonly Field[]): boolean {
+function areTrailers(fields: readonly Field[]): boolean {
   return fields.every((field) => field.wellFormed && !field.name.startsWith(':'));
 }
 

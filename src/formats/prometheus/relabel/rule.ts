@@ -41,7 +41,7 @@ export function compileRule(config: RuleConfig, naming: Naming): Rule {
 }
 
 /** The labels whose values a rule looks at by name. */
-export function sourcesOf(config: RuleConfig): readonly LabelName[] {
+function sourcesOf(config: RuleConfig): readonly LabelName[] {
   return config.source_labels.map((name) => new LabelName(name));
 }
 
