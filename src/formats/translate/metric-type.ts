@@ -20,9 +20,6 @@ export function nameOfType(type: number): string {
 /** The key under which the metadata of an OTLP metric keeps the type it had in Prometheus. */
 export const TYPE_KEY = 'prometheus.type';
 
-/** Bits of the double that marks a series as stale: a NaN like no other. */
-const STALE_BITS = 0x7ff0000000000002n;
-
 /** The same, as it is on the wire. */
 export const STALE_BYTES: Uint8Array = Uint8Array.of(2, 0, 0, 0, 0, 0, 0xf0, 0x7f);
 
