@@ -20,7 +20,7 @@ export function nameOfType(type: number): string {
 /** The key under which the metadata of an OTLP metric keeps the type it had in Prometheus. */
 export const TYPE_KEY = 'prometheus.type';
 
-/** The same, as it is on the wire. */
+/** The double that marks a series as stale, as it is on the wire: a NaN like no other. */
 export const STALE_BYTES: Uint8Array = Uint8Array.of(2, 0, 0, 0, 0, 0, 0xf0, 0x7f);
 
 /** Whether the eight bytes at `at` are the stale marker. */
