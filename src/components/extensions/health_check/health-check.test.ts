@@ -42,7 +42,7 @@ test('an empty section has the defaults of the OpenTelemetry Collector', () => {
 
 test('existing sections load; keys that are not there are told', () => {
   definition.schema.parse({
-    endpoint: '${env:MY_POD_IP}:13133',
+    endpoint: '10.0.0.7:13133',
     path: '/health',
     check_collector_pipeline: { enabled: true, interval: '5m', exporter_failure_threshold: 5 },
     response_body: { healthy: 'I am good', unhealthy: 'I am bad!' },
