@@ -170,5 +170,4 @@ function until(time: number): Promise<void> {
 const order = process.argv[2];
 if (order === undefined) throw new Error('usage: generator.ts ORDER (JSON)');
 const report = await new Load(JSON.parse(order) as LoadOrder).run();
-process.stdout.write(`${JSON.stringify(report)}\n`);
-process.exit(0);
+process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));

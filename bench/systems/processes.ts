@@ -70,7 +70,8 @@ export function runLoad(order: LoadOrder): Promise<LoadReport> {
       text += data.toString();
     });
     child.on('error', reject);
-    child.on('exit', (code) => {
+    // `exit` may come before the last of the output.
+    child.on('close', (code) => {
       if (code === 0) resolve(JSON.parse(text) as LoadReport);
       else reject(new Error(`the load generator ended with ${code}`));
     });
