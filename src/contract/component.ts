@@ -128,6 +128,9 @@ export type Transform = (batch: Batch, drop?: DropItems) => Batch | undefined;
 /** Says why items are not in the result. `reason` is a metric label from a small fixed set. */
 export type DropItems = (reason: string, items: number) => void;
 
+/** What the exchange between shards keeps together. */
+export type ExchangeKey = 'trace_id' | 'series' | 'tenant';
+
 /** A processor with state or time of its own: aggregation, tail sampling. */
 export interface Stage extends Consumer, Lifecycle {}
 
@@ -193,7 +196,7 @@ export interface StageDefinition<C = unknown> extends Definition<C> {
   /** Forms of metrics it takes, and gives back, the best liked first; `otlp` when absent. */
   readonly forms?: readonly Form[];
   /** What its state is about: the exchange brings all data of one key to one shard. */
-  readonly key?: 'trace_id' | 'series' | 'tenant';
+  readonly key?: ExchangeKey;
   stage(config: C, next: Consumer, context: Context): Stage;
 }
 
@@ -230,6 +233,11 @@ export interface ExporterDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
   /** Forms of metrics it takes, the best liked first; `otlp` when absent. */
   readonly forms?: readonly Form[];
+  /**
+   * What must stay together, for the configuration it has: the exchange brings all data of one key
+   * to one shard, in order. None when absent or undefined.
+   */
+  key?(config: C): ExchangeKey | undefined;
   /** How it wants metrics of the other form translated for it. */
   translation?(config: C): Partial<TranslationSettings>;
   /** Whether the shared delivery keys (`sending_queue`, …) apply, and with which defaults. */

@@ -1,3 +1,5 @@
+import type { Bytes } from './batch.ts';
+
 /** All a component may reach besides its configuration. Tests pass a fake one. */
 export interface Context {
   /** Kind, type and the name given in YAML: `exporters/otlp_http/eu`. */
@@ -17,6 +19,35 @@ export interface Context {
   readonly listen?: 'shared' | 'alone' | 'none';
   /** Of an exporter: when an attempt will be aborted, to be told to its backend. Absent: never. */
   readonly timeoutMs?: number;
+  /** The same component in the other shards; absent where there is one shard only. */
+  readonly peers?: Peers;
+  /**
+   * Shows something of this component on the status server, such as the targets it scrapes. `read`
+   * is called when somebody looks, at most once a second, and answers plain JSON values; what it
+   * answers in every shard is shown together. Absent: nobody can look.
+   */
+  readonly report?: (topic: 'targets', read: () => readonly unknown[]) => void;
+}
+
+/** The same component in the other shards. For rare questions, never for each request. */
+export interface Peers {
+  /**
+   * Takes the questions of the others, one handler a component. Its answer is transferred: it
+   * holds `Bytes` that nobody else refers to, and plain values.
+   */
+  onQuestion(answer: (question: unknown) => Promise<PeerAnswer>): void;
+  /**
+   * Asks all others and resolves with the answers that came, in the order of the shards; a shard
+   * that dies, fails or does not answer before `deadline` aborts has none. `question` is
+   * structured-cloneable.
+   */
+  ask(question: unknown, deadline: AbortSignal): Promise<readonly PeerAnswer[]>;
+}
+
+/** What one shard says to another: plain values, and bytes that are moved instead of copied. */
+export interface PeerAnswer {
+  readonly value: unknown;
+  readonly bytes: readonly Bytes[];
 }
 
 /** What an extension may reach; it lives on the main thread. */
