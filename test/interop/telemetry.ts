@@ -127,7 +127,12 @@ export async function makeMetrics(): Promise<ResourceMetrics> {
   });
   const meter = provider.getMeter('shop.metrics', '3.0.0');
   meter.createCounter('orders', { unit: '{order}' }).add(9007199254740991, { region: 'eu' });
+  meter.createCounter('disk.io', { unit: 'By', description: 'Read and "written"' }).add(4096, {
+    'disk.name': 'a\\b',
+    write: true,
+  });
   meter.createUpDownCounter('queue').add(-7);
+  meter.createGauge('cpu.utilization', { unit: '1' }).record(0.25, { cpu: 1 });
   meter.createGauge('temperature', { unit: 'Cel' }).record(-0.1, { place: '' });
   const latency = meter.createHistogram('latency', {
     unit: 's',
