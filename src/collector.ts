@@ -205,6 +205,7 @@ class Collector implements RunningCollector {
         configLoadedAt: this.#loadedAt,
         shards: this.#supervisor.shards,
       }),
+      report: (topic) => this.#supervisor.report(topic),
       openMetrics: totalSuffix,
       log: this.#lines.logger('self-metrics'),
     });

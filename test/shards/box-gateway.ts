@@ -15,6 +15,8 @@ export interface BoxOptions extends RunOptions {
   readonly tenantShare?: number;
   readonly port?: number;
   readonly shutdownTimeoutMs?: number;
+  /** Of the self-metrics server; none when absent. */
+  readonly adminAddress?: string;
 }
 
 /** A collector of boxes in this process, and how to reach it. */
@@ -76,7 +78,12 @@ function configOf(options: BoxOptions, port: number): Config {
       admission: { maxBytes, tenantShare },
       telemetry: {
         logs: { level: 'info', encoding: 'json' },
-        metrics: { level: 'normal', address: undefined, prefix: 'millrace', totalSuffix: false },
+        metrics: {
+          level: 'normal',
+          address: options.adminAddress,
+          prefix: 'millrace',
+          totalSuffix: false,
+        },
       },
       shutdownTimeoutMs: options.shutdownTimeoutMs ?? 5000,
     },

@@ -12,7 +12,7 @@ import type {
   ReceiverDefinition,
 } from '../../src/contract/component.ts';
 import { batchOf } from '../../src/contract/batch.ts';
-import type { Context } from '../../src/contract/context.ts';
+import type { Context, PeerAnswer } from '../../src/contract/context.ts';
 import { ACCEPTED } from '../../src/contract/outcome.ts';
 import type { Registry } from '../../src/contract/registry.ts';
 import { splitHostPort } from '../../src/net/listen/listener.ts';
@@ -35,6 +35,13 @@ export interface BoxAnswer {
   readonly decoded: number | undefined;
 }
 
+/** Says who it is, unless the question is one that nobody can answer. */
+async function answerOf(index: number, question: unknown): Promise<PeerAnswer> {
+  if (question === 'fail') throw new Error('cannot answer');
+  if (question === 'hang') await new Promise(() => {});
+  return { value: `${String(question)} ${index}`, bytes: [new Uint8Array([index, 7])] };
+}
+
 class BoxReceiver implements Receiver {
   readonly #config: BoxConfig;
   readonly #intake: Intake;
@@ -50,6 +57,9 @@ class BoxReceiver implements Receiver {
   }
 
   start(): Promise<void> {
+    const { index } = this.#context.shard;
+    this.#context.peers?.onQuestion((question) => answerOf(index, question));
+    this.#context.report?.('targets', () => [{ scrapePool: 'boxes', scrapeUrl: `box ${index}` }]);
     if (this.#context.listen === 'none') return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -84,6 +94,12 @@ class BoxReceiver implements Receiver {
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    if (request.url !== '/') {
+      const { peers } = this.#context;
+      const answers = await peers?.ask(request.url?.slice(1), AbortSignal.timeout(1000));
+      response.end(JSON.stringify(answers?.map(({ value, bytes }) => [value, [...bytes[0]!]])));
+      return;
+    }
     const tenant = this.#intake.tenantOf((name) => [request.headers[name] ?? []].flat());
     if (typeof tenant !== 'string') throw new Error('bug: no tenant');
     const length = Number(request.headers['content-length'] ?? 0);

@@ -35,6 +35,7 @@ async function serving(t: TestContext, openMetrics = true) {
         { index: 1, ready: false },
       ],
     }),
+    report: () => Promise.resolve({ rows: [{ scrapePool: 'node', health: 'up' }], silent: [] }),
   });
   await server.start();
   t.after(() => server.stop());
@@ -114,6 +115,7 @@ test('a taken port is told with the address and the setting', async (t) => {
     openMetrics: false,
     health: () => ({ live: true, ready: true, healthy: true, reasons: [], uptime: 0 }),
     facts: () => ({ version: '', configHash: '', configLoadedAt: 0, shards: [] }),
+    report: () => Promise.resolve({ rows: [], silent: [] }),
   });
   await assert.rejects(
     second.start(),
@@ -131,6 +133,7 @@ test('stop is safe without start and twice', async () => {
     openMetrics: false,
     health: () => ({ live: true, ready: true, healthy: true, reasons: [], uptime: 0 }),
     facts: () => ({ version: '', configHash: '', configLoadedAt: 0, shards: [] }),
+    report: () => Promise.resolve({ rows: [], silent: [] }),
   });
   await server.stop();
   await server.stop();
@@ -148,4 +151,15 @@ test('content negotiation goes by quality, and a tie goes to the richer format',
   f('application/openmetrics-text;q=0.2, text/plain;q=0.9', false);
   f('application/openmetrics-text; version=1.0.0, text/plain', true);
   f('application/openmetrics-text;q=x', false);
+});
+
+test('/targets shows what is scraped to people, /api/v1/targets to programs', async (t) => {
+  const { get } = await serving(t);
+  const page = await get('/targets');
+  assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8');
+  assert.match(await page.text(), /<h2>node \(1 of 1 up\)<\/h2>/);
+  const answer = (await (await get('/api/v1/targets')).json()) as {
+    data: { activeTargets: unknown[] };
+  };
+  assert.deepEqual(answer.data.activeTargets, [{ scrapePool: 'node', health: 'up' }]);
 });

@@ -8,7 +8,9 @@ import {
   textPage,
 } from '../../net/page-server.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import type { Report } from './report.ts';
 import { type StatusFacts, statusOf } from './status.ts';
+import { targetsAnswer, targetsPage } from './targets.ts';
 
 export interface AdminOptions {
   /** `host:port`. */
@@ -16,6 +18,8 @@ export interface AdminOptions {
   readonly registry: MetricsRegistry;
   readonly health: () => HealthReport;
   readonly facts: () => StatusFacts;
+  /** What components show of a topic. */
+  readonly report: (topic: 'targets') => Promise<Report>;
   /** Whether OpenMetrics may be served. It forces `_total` on counters, text 0.0.4 does not. */
   readonly openMetrics: boolean;
   readonly log?: Logger;
@@ -62,9 +66,22 @@ export class AdminServer implements Lifecycle {
         return this.#metrics(request.accept);
       case '/status':
         return jsonPage(200, statusOf(registry, health(), facts()));
+      case '/targets':
+        return this.#targets();
+      case '/api/v1/targets':
+        return this.#targetsAsJson();
       default:
         return undefined;
     }
+  }
+
+  async #targets(): Promise<Page> {
+    const body = targetsPage(await this.#options.report('targets'));
+    return { status: 200, contentType: 'text/html; charset=utf-8', body };
+  }
+
+  async #targetsAsJson(): Promise<Page> {
+    return jsonPage(200, targetsAnswer(await this.#options.report('targets')));
   }
 
   async #metrics(accept: string): Promise<Page> {
@@ -81,6 +98,7 @@ function index(version: string): string {
     '',
     '/metrics  self-metrics, for Prometheus',
     '/status   shards, exporters and their queues, and what is wrong, as JSON',
+    '/targets  what is scraped; as JSON at /api/v1/targets',
   ].join('\n');
 }
 

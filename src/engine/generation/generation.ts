@@ -1,24 +1,18 @@
 import type { RawRequest, Receiver, Reply } from '../../contract/component.ts';
-import type { Context } from '../../contract/context.ts';
 import type { Registry } from '../../contract/registry.ts';
 import { Admission } from '../admission/admission.ts';
 import type { Budget } from '../admission/budget.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
+import { contextFactory, type ContextParts } from './contexts.ts';
 import { splitInForm } from './split.ts';
-import type { Log } from '../telemetry/logger.ts';
-import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
 
 /** What a generation is built from. */
-export interface GenerationOptions {
+export interface GenerationOptions extends ContextParts {
   readonly config: Config;
   readonly registry: Registry;
   readonly budget: Budget;
-  readonly metrics: ShardMetrics;
-  readonly log: Log;
-  /** Of components: all but what differs from one to the next. */
-  readonly context: Omit<Context, 'id' | 'log' | 'meter'>;
   /** Where a saturated shard may send requests; absent when there is only one. */
   readonly elsewhere?: Elsewhere;
 }
@@ -53,9 +47,9 @@ export class Generation {
   /** Loads and creates all components. Binds nothing and contacts nobody. */
   static async build(options: GenerationOptions): Promise<Generation> {
     const { config, registry, metrics, log, context, budget, elsewhere } = options;
+    const contextOf = contextFactory(options);
     const pipelines = await buildPipelines(config, registry, {
-      context,
-      metrics,
+      contextOf,
       log,
       ledger: budget,
       queueBytes: (budget.maxBytes * QUEUE_SHARE) / context.shard.count,
@@ -77,12 +71,7 @@ export class Generation {
       }
       const { default: definition } = await load();
       const gate = admission.gate(id, (signal) => pipelines.entry(id, signal));
-      const receiver = definition.create(section.settings, gate, {
-        ...context,
-        id: `receivers/${id}`,
-        log: log.logger(`receivers/${id}`),
-        meter: metrics.meter({ receiver: id }),
-      });
+      const receiver = definition.create(section.settings, gate, contextOf('receivers', id));
       gate.bind(receiver);
       receivers.push({ id, receiver });
     }

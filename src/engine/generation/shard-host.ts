@@ -6,7 +6,10 @@ import { Budget } from '../admission/budget.ts';
 import { collectUnderPressure, collectYoung } from '../admission/memory-guard.ts';
 import { HandOver } from '../shard/hand-over.ts';
 import { Loads, startLoadSampler } from '../shard/loads.ts';
-import type { FromShard, ShardSetup, ToShard } from '../shard/messages.ts';
+import { Mesh, type Served } from '../shard/mesh.ts';
+import type { FromShard, PeerCall, ShardSetup, ToShard } from '../shard/messages.ts';
+import { Questions } from '../shard/questions.ts';
+import { Reports } from '../shard/reports.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { Log } from '../telemetry/logger.ts';
 import { startShardSampler } from '../telemetry/samplers.ts';
@@ -32,7 +35,10 @@ class ShardHost {
   readonly #log: Log;
   readonly #metrics: ShardMetrics;
   readonly #budget: Budget;
+  readonly #mesh: Mesh;
   readonly #handOver: HandOver;
+  readonly #questions: Questions;
+  readonly #reports = new Reports();
   readonly #stopSamplers: (() => void)[] = [];
   #generation: Generation | undefined;
 
@@ -45,11 +51,12 @@ class ShardHost {
       this.#say({ kind: 'series', series });
     });
     this.#budget = new Budget(setup.budget, setup.index);
-    const loads = new Loads(setup.loads);
-    this.#handOver = new HandOver(loads, this.#metrics.meter(), (receiver, request) => {
-      if (this.#generation === undefined) throw new Error('bug: a request before the first build');
-      return this.#generation.serve(receiver, request);
-    });
+    this.#mesh = new Mesh(
+      (call) => this.#serve(call),
+      (error) => this.#log.logger('shard').error('bug', { error: describe(error) }),
+    );
+    this.#handOver = new HandOver(new Loads(setup.loads), this.#metrics.meter(), this.#mesh);
+    this.#questions = new Questions(this.#mesh);
   }
 
   async run(registry: Registry): Promise<void> {
@@ -76,10 +83,23 @@ class ShardHost {
       metrics: this.#metrics,
       log: this.#log,
       context: { version, clock: systemClock, shard: { index, count }, listen },
-      ...(count > 1 ? { elsewhere: this.#handOver.offer } : {}),
+      report: (component, topic, read) => this.#reports.add(component, topic, read),
+      ...(count > 1
+        ? {
+            elsewhere: this.#handOver.offer,
+            peersOf: (component) => this.#questions.peersOf(component),
+          }
+        : {}),
     });
     await this.#generation.start();
-    for (const peer of this.#setup.peers) this.#handOver.attach(peer);
+    for (const peer of this.#setup.peers) this.#mesh.attach(peer);
+  }
+
+  /** What another shard asks of this one. */
+  async #serve(call: PeerCall): Promise<Served> {
+    if (this.#generation === undefined) throw new Error('bug: a call before the first build');
+    if (call.kind === 'question') return this.#questions.serve(call.component, call.question);
+    return { value: await this.#generation.serve(call.receiver, call.request), bytes: [] };
   }
 
   async #obey(message: ToShard): Promise<void> {
@@ -90,7 +110,10 @@ class ShardHost {
         this.#say({ kind: 'listening' });
         break;
       case 'peer':
-        this.#handOver.attach(message.peer);
+        this.#mesh.attach(message.peer);
+        break;
+      case 'report':
+        this.#say({ kind: 'report', id: message.id, rows: this.#report(message.topic) });
         break;
       case 'stop_receivers':
         await this.#step('receivers', (signal) => this.#generation?.stopReceivers(signal), message);
@@ -116,6 +139,12 @@ class ShardHost {
     }
   }
 
+  #report(topic: string): readonly unknown[] {
+    return this.#reports.read(topic, (component, error) => {
+      this.#log.logger(component).error('cannot report', { topic, error: describe(error) });
+    });
+  }
+
   #startSamplers(): void {
     const { index, loads } = this.#setup;
     const trimming = setInterval(trimMemory, TRIM_EVERY_MS);
@@ -135,6 +164,7 @@ class ShardHost {
   #end(): void {
     for (const stop of this.#stopSamplers) stop();
     this.#handOver.stop();
+    this.#mesh.stop();
     this.#log.flush();
     this.#say({ kind: 'stopped' });
     this.#port.close();

@@ -12,16 +12,14 @@ import type { ComponentConfig, Config } from '../config/config.ts';
 import type { Splitter } from '../delivery/batcher.ts';
 import type { Ledger } from '../queue/queue.ts';
 import type { Log } from '../telemetry/logger.ts';
-import type { ShardMetrics } from '../telemetry/shard-metrics.ts';
 import { type Assembled, assemble, entryKey } from './assemble.ts';
 import type { Definitions } from './forms.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 
 /** What pipelines need of the shard they live in. */
 export interface Environment {
-  /** Of components: all but what differs from one to the next. */
-  readonly context: Omit<Context, 'id' | 'log' | 'meter'>;
-  readonly metrics: ShardMetrics;
+  /** The context of the component of this kind with this id. */
+  readonly contextOf: (kind: Kind, id: string) => Context;
   readonly log: Log;
   readonly ledger: Ledger;
   /** Bytes that all memory queues of this shard may hold; each gets an equal part. */
@@ -36,8 +34,7 @@ export async function buildPipelines(
   environment: Environment,
 ): Promise<Pipelines> {
   const { receivers, processors, exporters } = await loadDefinitions(config, registry);
-  const { ledger, queueBytes, split } = environment;
-  const context = contextFactory(environment);
+  const { ledger, queueBytes, split, contextOf: context } = environment;
   const log = environment.log.logger('pipelines');
   return new Pipelines(
     assemble({
@@ -115,21 +112,4 @@ async function load<D>(
     if (module !== undefined) definitions.set(section.type, module.default);
   }
   return definitions;
-}
-
-const LABEL_OF_KIND: Readonly<Record<Kind, string>> = {
-  receivers: 'receiver',
-  processors: 'processor',
-  exporters: 'exporter',
-  extensions: 'extension',
-};
-
-function contextFactory(environment: Environment): (kind: Kind, id: string) => Context {
-  const { context, metrics, log } = environment;
-  return (kind, id) => ({
-    ...context,
-    id: `${kind}/${id}`,
-    log: log.logger(`${kind}/${id}`),
-    meter: metrics.meter({ [LABEL_OF_KIND[kind]]: id }),
-  });
 }

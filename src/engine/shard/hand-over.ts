@@ -6,51 +6,41 @@
  * back-pressure, so at most a small window of requests and bytes is outstanding per peer; what
  * does not fit stays here. A peer that dies settles all that is outstanding with it as unknown.
  */
-import type { MessagePort } from 'node:worker_threads';
 import type { RawRequest, Reply } from '../../contract/component.ts';
 import type { Counter, Meter } from '../../contract/context.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
 import type { Loads } from './loads.ts';
-import type { PeerMessage, PeerPort } from './messages.ts';
+import type { Link, Mesh } from './mesh.ts';
 import { adaptShare, isLessBusy } from './share.ts';
 
 const WINDOW_REQUESTS = 256;
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
-/** Processes a request that another shard received. */
-export type Serve = (receiver: string, request: RawRequest) => Promise<Reply>;
-
-interface Outstanding {
-  readonly bytes: number;
-  readonly resolve: (reply: Reply | undefined) => void;
-}
-
-interface Peer {
-  readonly index: number;
-  readonly port: MessagePort;
-  readonly outstanding: Map<number, Outstanding>;
+/** A peer, and what it has not answered yet. */
+interface Target {
+  readonly link: Link;
+  requests: number;
   bytes: number;
 }
 
-/** One shard's end of the mesh. */
+/** What a shard does when it has more work than its peers. */
 export class HandOver {
   readonly #loads: Loads;
-  readonly #serve: Serve;
-  readonly #peers = new Map<number, Peer>();
+  readonly #mesh: Mesh;
+  readonly #known = new WeakMap<Link, Target>();
   /** Peers to hand to until the next sample, the least busy first. */
-  #targets: Peer[] = [];
+  #targets: Target[] = [];
   #nextTarget = 0;
   #share = 0;
   /** Grows by the share with every request; one is due to leave when it reaches 1. */
   #due = 0;
-  #nextId = 0;
   readonly #handed: Counter;
   readonly #handedBytes: Counter;
   readonly #lost: Counter;
 
-  constructor(loads: Loads, meter: Meter, serve: Serve) {
+  constructor(loads: Loads, meter: Meter, mesh: Mesh) {
     this.#loads = loads;
-    this.#serve = serve;
+    this.#mesh = mesh;
     this.#handed = meter.counter(
       'handover_requests',
       'Requests that a saturated shard handed to another.',
@@ -67,30 +57,16 @@ export class HandOver {
     return this.#share;
   }
 
-  /** Starts talking to a peer, in place of its predecessor if it had one. */
-  attach({ index, port }: PeerPort): void {
-    this.#peers.get(index)?.port.close();
-    const peer: Peer = { index, port, outstanding: new Map(), bytes: 0 };
-    this.#peers.set(index, peer);
-    port.on('message', (message: PeerMessage) => {
-      if (message.kind === 'request') void this.#answer(peer, message);
-      else this.#settle(peer, message.id, message.reply);
-    });
-    port.on('close', () => {
-      this.#forget(peer);
-    });
-  }
-
   /** Adapts share and targets to how busy this shard is now. Called with every load sample. */
   adapt(own: number): void {
     let least = 1;
-    const targets: Peer[] = [];
-    for (const peer of this.#peers.values()) {
-      const load = this.#loads.of(peer.index);
+    const targets: Target[] = [];
+    for (const link of this.#mesh.links) {
+      const load = this.#loads.of(link.index);
       least = Math.min(least, load);
-      if (isLessBusy(load, own)) targets.push(peer);
+      if (isLessBusy(load, own)) targets.push(this.#targetOf(link));
     }
-    targets.sort((a, b) => this.#loads.of(a.index) - this.#loads.of(b.index));
+    targets.sort((a, b) => this.#loads.of(a.link.index) - this.#loads.of(b.link.index));
     this.#targets = targets;
     this.#nextTarget = 0;
     this.#share = adaptShare(this.#share, own, least);
@@ -101,66 +77,61 @@ export class HandOver {
     if (this.#share === 0) return undefined;
     this.#due = Math.min(this.#due + this.#share, 2);
     if (this.#due < 1) return undefined;
-    const peer = this.#targetFor(request.body.length);
-    if (peer === undefined) return undefined;
+    const target = this.#targetFor(request.body.length);
+    if (target === undefined) return undefined;
     this.#due -= 1;
-    return this.#hand(peer, receiver, request);
+    return this.#hand(target, receiver, request);
   };
 
-  /** Closes all ports. What is outstanding is settled as unknown. */
+  /** Hands nothing over from now on. */
   stop(): void {
     this.#share = 0;
-    for (const peer of this.#peers.values()) peer.port.close();
   }
 
-  #targetFor(bytes: number): Peer | undefined {
+  #targetOf(link: Link): Target {
+    let target = this.#known.get(link);
+    if (target === undefined) {
+      target = { link, requests: 0, bytes: 0 };
+      this.#known.set(link, target);
+    }
+    return target;
+  }
+
+  #targetFor(bytes: number): Target | undefined {
     const { length } = this.#targets;
     for (let tried = 0; tried < length; tried++) {
-      const peer = this.#targets[this.#nextTarget % length];
+      const target = this.#targets[this.#nextTarget % length];
       this.#nextTarget++;
-      if (peer === undefined) return undefined;
-      const fits = peer.bytes === 0 || peer.bytes + bytes <= WINDOW_BYTES;
-      if (fits && peer.outstanding.size < WINDOW_REQUESTS) return peer;
+      if (target === undefined) return undefined;
+      if (!target.link.open) continue;
+      const fits = target.bytes === 0 || target.bytes + bytes <= WINDOW_BYTES;
+      if (fits && target.requests < WINDOW_REQUESTS) return target;
     }
     return undefined;
   }
 
-  #hand(peer: Peer, receiver: string, request: RawRequest): Promise<Reply | undefined> | undefined {
+  #hand(
+    target: Target,
+    receiver: string,
+    request: RawRequest,
+  ): Promise<Reply | undefined> | undefined {
     const bytes = request.body.length;
-    const id = this.#nextId++;
+    let answer: Promise<unknown>;
     try {
-      const message: PeerMessage = { kind: 'request', id, receiver, request };
-      peer.port.postMessage(message, [request.body.buffer]);
+      answer = target.link.call({ kind: 'request', receiver, request }, [request.body.buffer]);
     } catch {
       // A buffer of a pool cannot be transferred; it is processed here.
       return undefined;
     }
     this.#handed.add(1);
     this.#handedBytes.add(bytes);
-    peer.bytes += bytes;
-    return new Promise((resolve) => {
-      peer.outstanding.set(id, { bytes, resolve });
+    target.requests += 1;
+    target.bytes += bytes;
+    return answer.then((reply) => {
+      target.requests -= 1;
+      target.bytes -= bytes;
+      if (reply === undefined) this.#lost.add(1);
+      return reply as Reply | undefined;
     });
-  }
-
-  async #answer(peer: Peer, message: PeerMessage & { readonly kind: 'request' }): Promise<void> {
-    const reply = await this.#serve(message.receiver, message.request);
-    const answer: PeerMessage = { kind: 'reply', id: message.id, reply };
-    peer.port.postMessage(answer);
-  }
-
-  #settle(peer: Peer, id: number, reply: Reply | undefined): void {
-    const outstanding = peer.outstanding.get(id);
-    if (outstanding === undefined) return;
-    peer.outstanding.delete(id);
-    peer.bytes -= outstanding.bytes;
-    outstanding.resolve(reply);
-  }
-
-  #forget(peer: Peer): void {
-    if (this.#peers.get(peer.index) === peer) this.#peers.delete(peer.index);
-    this.#targets = this.#targets.filter((target) => target !== peer);
-    this.#lost.add(peer.outstanding.size);
-    for (const id of peer.outstanding.keys()) this.#settle(peer, id, undefined);
   }
 }

@@ -1,6 +1,6 @@
 /** The messages that cross threads, and nothing else does. All of them structured-cloneable. */
 import type { MessagePort } from 'node:worker_threads';
-import type { RawRequest, Reply } from '../../contract/component.ts';
+import type { RawRequest } from '../../contract/component.ts';
 import type { BudgetMemory } from '../admission/budget-memory.ts';
 import type { Config } from '../config/config.ts';
 import type { SeriesAnnouncement } from '../telemetry/shard-metrics.ts';
@@ -29,6 +29,8 @@ export type ToShard =
   | { readonly kind: 'listen' }
   /** Another shard was replaced. */
   | { readonly kind: 'peer'; readonly peer: PeerPort }
+  /** Somebody looks at what components show of this topic. Answered with `report`. */
+  | { readonly kind: 'report'; readonly id: number; readonly topic: string }
   /** First step of a stop: no new work, answers for what is in hand. */
   | { readonly kind: 'stop_receivers'; readonly graceMs: number }
   /** Second step: deliver what is held, until the time is up. Then the thread ends. */
@@ -41,15 +43,19 @@ export type FromShard =
   /** It could not start; the thread ends. */
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'series'; readonly series: SeriesAnnouncement }
+  | { readonly kind: 'report'; readonly id: number; readonly rows: readonly unknown[] }
   | { readonly kind: 'receivers_stopped' }
   | { readonly kind: 'stopped' };
 
-/** Between two shards, over their own port. The body of a request is transferred. */
+/** What one shard asks of another; see `Mesh`. */
+export type PeerCall =
+  /** Process a request that I received. Answered with a `Reply`. */
+  | { readonly kind: 'request'; readonly receiver: string; readonly request: RawRequest }
+  /** A question of a component to itself. Answered with a `PeerAnswer`. */
+  | { readonly kind: 'question'; readonly component: string; readonly question: unknown };
+
+/** Between two shards, over their own port. Bytes are transferred. */
 export type PeerMessage =
-  | {
-      readonly kind: 'request';
-      readonly id: number;
-      readonly receiver: string;
-      readonly request: RawRequest;
-    }
-  | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply };
+  | { readonly kind: 'call'; readonly id: number; readonly call: PeerCall }
+  /** `answer` is undefined when there is none: the call failed. */
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown };

@@ -28,6 +28,8 @@ export class ShardThread {
   readonly startedAt = performance.now();
   readonly #worker: Worker;
   readonly #awaited = new Map<FromShard['kind'], () => void>();
+  readonly #reports = new Map<number, (rows: readonly unknown[] | undefined) => void>();
+  #nextReport = 0;
   #stopped = false;
   #failure: string | undefined;
 
@@ -40,6 +42,7 @@ export class ShardThread {
     });
     this.#worker.on('message', (message: FromShard) => {
       if (message.kind === 'series') onSeries(message.series);
+      else if (message.kind === 'report') this.#reports.get(message.id)?.(message.rows);
       else this.#hear(message);
     });
     this.#worker.on('error', (error) => {
@@ -48,6 +51,7 @@ export class ShardThread {
     this.ended = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         const reason = this.#failure ?? `the thread ended with code ${code}`;
+        for (const unanswered of this.#reports.values()) unanswered(undefined);
         resolve({ reason, stopped: this.#stopped });
       });
     });
@@ -66,6 +70,19 @@ export class ShardThread {
   /** Gives it the port to a new peer. */
   meet(peer: PeerPort): void {
     this.#post({ kind: 'peer', peer }, [peer.port]);
+  }
+
+  /** What its components show of a topic; undefined when it does not say so in time. */
+  async report(topic: string, timeoutMs: number): Promise<readonly unknown[] | undefined> {
+    const id = this.#nextReport++;
+    const answer = Promise.withResolvers<readonly unknown[] | undefined>();
+    this.#reports.set(id, answer.resolve);
+    const timer = setTimeout(() => answer.resolve(undefined), timeoutMs);
+    this.#post({ kind: 'report', id, topic }, []);
+    const rows = await answer.promise;
+    clearTimeout(timer);
+    this.#reports.delete(id);
+    return rows;
   }
 
   /** Stops the receivers; resolves when all requests in hand are answered, or the time is up. */
@@ -87,7 +104,7 @@ export class ShardThread {
     await this.#worker.terminate();
   }
 
-  #hear(message: Exclude<FromShard, { kind: 'series' }>): void {
+  #hear(message: Exclude<FromShard, { kind: 'series' | 'report' }>): void {
     if (message.kind === 'failed') {
       this.#failure ??= message.message;
       // What did start, such as another receiver, would keep the thread alive.

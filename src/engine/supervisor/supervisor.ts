@@ -7,11 +7,13 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import type { Logger } from '../../contract/context.ts';
+import type { Report } from '../admin/report.ts';
 import { clearShard, type BudgetMemory } from '../admission/budget-memory.ts';
 import type { Config } from '../config/config.ts';
 import { createLoadMemory, Loads } from '../shard/loads.ts';
 import type { PeerPort, ShardSetup } from '../shard/messages.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { Reports } from './reports.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { ShardThread, type ShardEnd } from './shard-thread.ts';
 
@@ -43,6 +45,13 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #loads: SharedArrayBuffer;
   readonly #shards: readonly Shard[];
+  readonly #reports = new Reports(() =>
+    this.#shards.map(({ index, thread, ready }) => ({
+      index,
+      report: async (topic, timeoutMs) =>
+        ready ? await thread?.report(topic, timeoutMs) : undefined,
+    })),
+  );
   #stopping: Promise<void> | undefined;
   #cancelWaits = new AbortController();
 
@@ -79,6 +88,11 @@ export class Supervisor {
       shard.ready = true;
       this.#watch(shard);
     }
+  }
+
+  /** What components show of a topic in all shards, at most a second old. */
+  report(topic: string): Promise<Report> {
+    return this.#reports.read(topic);
   }
 
   /** Ends a shard's thread at once, as a crash would. It is replaced. */
