@@ -11,6 +11,8 @@ export interface Delivery extends Consumer, Lifecycle {
   readonly delivered: Consumer;
   /** Whether a caller may have to wait instead of being refused. */
   readonly waits: boolean;
+  /** How near its queue is to refusing somebody, 0 to 1. */
+  readonly fullness: number;
   /** Why this batch would not be taken at once; counted as a refusal. */
   refusal(batch: Batch): Outcome | undefined;
   /** Nobody will come back with a batch that was refused: it is in the books, and dropped. */

@@ -55,6 +55,10 @@ export class QueuedDelivery implements Delivery {
     this.#gauges.observe(this.#queue);
   }
 
+  get fullness(): number {
+    return this.#queue.fullness;
+  }
+
   consume(batch: Batch): Promise<Outcome> {
     return this.#offer(batch, this.#config.queue.waitForResult);
   }

@@ -29,6 +29,7 @@ const NO_RETRY: Pick<DeliveryConfig, 'timeoutMs' | 'retry'> = {
 export class InlineDelivery implements Delivery {
   readonly delivered: Consumer = this;
   readonly waits = true;
+  readonly fullness = 0;
   readonly #books: Books;
   readonly #send: Send;
   readonly #stopping = new AbortController();

@@ -78,6 +78,11 @@ export class Generation {
     return new Generation(admission, pipelines, receivers);
   }
 
+  /** How near the fullest queue is to refusing a request, 0 to 1. */
+  get fullness(): number {
+    return this.#pipelines.fullness;
+  }
+
   /** Starts everything that delivers. */
   start(): Promise<void> {
     return this.#pipelines.start();

@@ -152,11 +152,14 @@ class ShardHost {
     this.#stopSamplers.push(
       () => clearInterval(trimming),
       startShardSampler(this.#metrics.meter()),
-      startLoadSampler(new Loads(loads), index, (utilisation) => {
-        this.#budget.sample(performance.now());
-        this.#handOver.adapt(utilisation);
-        collectUnderPressure(this.#budget.pressure);
-        collectYoung();
+      startLoadSampler(new Loads(loads), index, {
+        fullness: () => this.#generation?.fullness ?? 0,
+        onSample: (load) => {
+          this.#budget.sample(performance.now());
+          this.#handOver.adapt(load);
+          collectUnderPressure(this.#budget.pressure);
+          collectYoung();
+        },
       }),
     );
   }

@@ -48,6 +48,8 @@ export interface Assembled {
   readonly limits: readonly MemoryLimits[];
   readonly exporters: readonly Named[];
   readonly deliveries: readonly Named[];
+  /** Deliveries whose refusal is the refusal of a request. */
+  readonly required: readonly Pick<Delivery, 'fullness'>[];
   /** Of each pipeline, from front to back. */
   readonly stages: readonly (readonly Named[])[];
 }
@@ -67,6 +69,7 @@ class Assembly {
   readonly #pipelines: readonly PipelineConfig[];
   readonly #exporters = new Map<string, Exporter>();
   readonly #deliveries = new Map<string, Delivery>();
+  readonly #required = new Set<Delivery>();
   readonly #stages: Named[][] = [];
   readonly #batching = new Map<string, BatchSettings>();
   readonly #limits = new Map<string, MemoryLimits>();
@@ -94,6 +97,7 @@ class Assembly {
       limits: [...this.#limits.values()],
       exporters: named('exporter', this.#exporters),
       deliveries: named('delivery of', this.#deliveries),
+      required: [...this.#required],
       stages: this.#stages,
     };
   }
@@ -207,6 +211,7 @@ class Assembly {
     for (const id of pipeline.exporters) {
       const delivery = this.#deliveries.get(deliveryKey(id, pipeline.signal))!;
       const isBestEffort = pipeline.bestEffort.includes(id);
+      if (!isBestEffort) this.#required.add(delivery);
       const waits = !isBestEffort && pipeline.acknowledge === 'delivered';
       const outlet = waits ? awaited(delivery) : delivery;
       const form = plan.exporters.get(id);

@@ -82,6 +82,11 @@ export class Pipelines {
     return this.#assembled.limits;
   }
 
+  /** How near the fullest queue is to refusing a request, 0 to 1. */
+  get fullness(): number {
+    return Math.max(0, ...this.#assembled.required.map(({ fullness }) => fullness));
+  }
+
   /** Where a receiver's data of this signal goes: to every pipeline that names the receiver. */
   entry(receiver: string, signal: Signal): Consumer | undefined {
     return this.#assembled.entries.get(entryKey(receiver, signal));

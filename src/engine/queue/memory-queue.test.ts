@@ -230,3 +230,17 @@ test('TEN-8: a tenant that holds its share is refused alone, and one batch is al
   const { queue } = open({ size: 1 }, { tenantShare: 0.5 });
   assert.equal(await queue.offer(batch({ tenant: 'a' })), ACCEPTED);
 });
+
+test('a queue is as full as the bound that is nearest: its size, its bytes, or the share of one tenant', async () => {
+  const fullness = async (tenants: readonly string[], more: Partial<MemoryQueueOptions>) => {
+    const { queue } = open({ sizer: 'requests', size: 10 }, more);
+    for (const tenant of tenants) await queue.offer(batch({ tenant, bytes: 100 }));
+    return queue.fullness;
+  };
+  assert.equal(await fullness([], {}), 0);
+  assert.equal(await fullness(['a', 'b'], {}), 0.2);
+  assert.equal(await fullness(['a', 'b'], { maxBytes: 400 }), 0.5);
+  assert.equal(await fullness(['a', 'b'], { tenantShare: 0.5 }), 0.2);
+  assert.equal(await fullness(['a', 'a'], { tenantShare: 0.5 }), 0.4);
+  assert.equal(await fullness(['a'], { maxBytes: 50, tenantShare: 0.5 }), 1);
+});

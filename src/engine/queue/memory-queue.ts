@@ -59,6 +59,14 @@ export class MemoryQueue implements Queue {
     return this.#ages.oldest?.batch.origin.receivedAt ?? 0;
   }
 
+  get fullness(): number {
+    const { tenantShare = 1, maxBytes, config } = this.#options;
+    const whole = Math.max(this.size / this.capacity, this.bytes / maxBytes);
+    if (tenantShare >= 1 || config.blockOnOverflow) return Math.min(whole, 1);
+    const largest = this.#shares.largestOf({ size: this.capacity, bytes: maxBytes });
+    return Math.min(Math.max(whole, largest / tenantShare), 1);
+  }
+
   refusal(batch: Batch): Outcome | undefined {
     if (this.#stopping !== undefined) return STOPPED;
     if (this.#fits(batch) && this.#outside.length === 0) return this.#overShare(batch);

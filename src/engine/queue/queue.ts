@@ -14,6 +14,8 @@ export interface Queue extends Lifecycle {
   readonly bytes: number;
   /** Items held, counting what is out for delivery. */
   readonly items: number;
+  /** How near it is to refusing somebody, 0 to 1: the whole of it, or a tenant with its share. */
+  readonly fullness: number;
   /** Milliseconds since the epoch at which the oldest batch held was received; 0 when empty. */
   readonly oldestReceivedAt: number;
   /** Why there is no room for this batch now; undefined when there is. Fan-out asks before it offers to any. */

@@ -15,6 +15,15 @@ export class Shares {
     return this.#held.get(tenant) ?? NOTHING;
   }
 
+  /** The largest part of `whole` that one tenant holds, in whichever unit it is larger. */
+  largestOf(whole: Share): number {
+    let largest = 0;
+    for (const { size, bytes } of this.#held.values()) {
+      largest = Math.max(largest, size / whole.size, bytes / whole.bytes);
+    }
+    return largest;
+  }
+
   add(tenant: string, size: number, bytes: number): void {
     const share = this.#held.get(tenant);
     if (share === undefined) {

@@ -1,6 +1,6 @@
 /**
- * Hands whole requests, undecoded, from a saturated shard to the least busy ones, and answers
- * those that others hand to this one.
+ * Hands whole requests, undecoded, from a shard whose thread or queue is saturated to those with
+ * most to spare.
  *
  * Constraints: a balanced gateway pays one comparison per request. A message port has no
  * back-pressure, so at most a small window of requests and bytes is outstanding per peer; what
@@ -9,9 +9,9 @@
 import type { RawRequest, Reply } from '../../contract/component.ts';
 import type { Counter, Meter } from '../../contract/context.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
-import type { Loads } from './loads.ts';
+import type { Load, Loads } from './loads.ts';
 import type { Link, Mesh } from './mesh.ts';
-import { adaptShare, isLessBusy } from './share.ts';
+import { adaptShare, hasMoreToSpare, type Scarce, takenAt } from './share.ts';
 
 const WINDOW_REQUESTS = 256;
 const WINDOW_BYTES = 8 * 1024 * 1024;
@@ -28,9 +28,12 @@ export class HandOver {
   readonly #loads: Loads;
   readonly #mesh: Mesh;
   readonly #known = new WeakMap<Link, Target>();
-  /** Peers to hand to until the next sample, the least busy first. */
+  /** Peers to hand to until the next sample, the one with most to spare first. */
   #targets: Target[] = [];
   #nextTarget = 0;
+  /** What would be handed over for want of time, and for want of room in queues. */
+  readonly #shares: Record<Scarce, number> = { busy: 0, full: 0 };
+  /** The larger of the two. */
   #share = 0;
   /** Grows by the share with every request; one is due to leave when it reaches 1. */
   #due = 0;
@@ -43,7 +46,7 @@ export class HandOver {
     this.#mesh = mesh;
     this.#handed = meter.counter(
       'handover_requests',
-      'Requests that a saturated shard handed to another.',
+      'Requests that a shard without time or room in a queue handed to another.',
     );
     this.#handedBytes = meter.counter('handover_bytes', 'Bytes of the requests handed over.');
     this.#lost = meter.counter(
@@ -57,19 +60,28 @@ export class HandOver {
     return this.#share;
   }
 
-  /** Adapts share and targets to how busy this shard is now. Called with every load sample. */
-  adapt(own: number): void {
-    let least = 1;
-    const targets: Target[] = [];
-    for (const link of this.#mesh.links) {
-      const load = this.#loads.of(link.index);
-      least = Math.min(least, load);
-      if (isLessBusy(load, own)) targets.push(this.#targetOf(link));
-    }
-    targets.sort((a, b) => this.#loads.of(a.link.index) - this.#loads.of(b.link.index));
-    this.#targets = targets;
+  /** Adapts share and targets to the load of this shard now. Called with every sample of it. */
+  adapt(own: Load): void {
+    const withTime = this.#shareOut('busy', own);
+    const withRoom = this.#shareOut('full', own);
+    const { busy, full } = this.#shares;
+    this.#share = Math.max(busy, full);
+    this.#targets = busy >= full ? withTime : withRoom;
     this.#nextTarget = 0;
-    this.#share = adaptShare(this.#share, own, least);
+  }
+
+  /** Adapts the share for one reason. Answers who has something to spare, the most first. */
+  #shareOut(scarce: Scarce, own: Load): Target[] {
+    const peers = this.#mesh.links.map((link) => ({
+      target: this.#targetOf(link),
+      taken: takenAt(this.#loads.of(link.index), own, scarce),
+    }));
+    const least = Math.min(1, ...peers.map(({ taken }) => taken));
+    this.#shares[scarce] = adaptShare(this.#shares[scarce], own[scarce], least);
+    return peers
+      .filter(({ taken }) => hasMoreToSpare(taken, own[scarce]))
+      .toSorted((a, b) => a.taken - b.taken)
+      .map(({ target }) => target);
   }
 
   /** Takes a request when it is better processed by a peer; see `Elsewhere`. */

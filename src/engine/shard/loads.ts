@@ -5,7 +5,26 @@ const SAMPLE_MS = 50;
 const WEIGHT = 0.5;
 const FULL = 1000;
 
-/** How busy every shard is, 0 to 1, in memory that all threads see. Each shard writes its own. */
+/** How much of what a shard has is taken, each 0 to 1. */
+export interface Load {
+  /** Of its thread's time. */
+  readonly busy: number;
+  /** Of the fullest queue that may refuse a request. */
+  readonly full: number;
+}
+
+/** A shard that is not serving: nobody hands anything to it. */
+export const NOT_SERVING: Load = { busy: 1, full: 1 };
+
+/** Told of the load of a thread, and asked for the part of it that only others know. */
+export interface LoadWatcher {
+  /** How full the fullest queue is now. */
+  readonly fullness: () => number;
+  /** The load as it was published. */
+  readonly onSample: (load: Load) => void;
+}
+
+/** The loads of all shards in memory that all threads see. Each shard writes its own. */
 export class Loads {
   readonly #permille: Int32Array;
 
@@ -13,31 +32,31 @@ export class Loads {
     this.#permille = new Int32Array(memory);
   }
 
-  publish(index: number, utilisation: number): void {
-    Atomics.store(this.#permille, index, Math.round(utilisation * FULL));
+  publish(index: number, { busy, full }: Load): void {
+    Atomics.store(this.#permille, 2 * index, Math.round(busy * FULL));
+    Atomics.store(this.#permille, 2 * index + 1, Math.round(full * FULL));
   }
 
-  /** 1 for a shard that is not serving: nobody hands anything to it. */
-  of(index: number): number {
-    return Atomics.load(this.#permille, index) / FULL;
+  of(index: number): Load {
+    return {
+      busy: Atomics.load(this.#permille, 2 * index) / FULL,
+      full: Atomics.load(this.#permille, 2 * index + 1) / FULL,
+    };
   }
 }
 
-/** Memory for the loads of `count` shards, all of them saturated until they say otherwise. */
+/** Memory for the loads of `count` shards, none of them serving until it says so. */
 export function createLoadMemory(count: number): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT);
+  const memory = new SharedArrayBuffer(2 * count * Int32Array.BYTES_PER_ELEMENT);
   new Int32Array(memory).fill(FULL);
   return memory;
 }
 
-/**
- * Publishes this thread's utilisation every 50 ms and tells `onSample`. Never keeps the thread
- * alive; the answer stops it.
- */
+/** Publishes the load of this thread every 50 ms. Never keeps it alive; the answer stops it. */
 export function startLoadSampler(
   loads: Loads,
   index: number,
-  onSample: (utilisation: number) => void,
+  { fullness, onSample }: LoadWatcher,
 ): () => void {
   let before: EventLoopUtilization = performance.eventLoopUtilization();
   let smooth = 0;
@@ -46,12 +65,13 @@ export function startLoadSampler(
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
     smooth += (utilization - smooth) * WEIGHT;
-    loads.publish(index, smooth);
-    onSample(smooth);
+    const load: Load = { busy: smooth, full: fullness() };
+    loads.publish(index, load);
+    onSample(load);
   }, SAMPLE_MS);
   timer.unref();
   return () => {
     clearInterval(timer);
-    loads.publish(index, 1);
+    loads.publish(index, NOT_SERVING);
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { adaptShare } from './share.ts';
+import type { Load } from './loads.ts';
+import { adaptShare, takenAt } from './share.ts';
 
 /**
  * A shard and its peer with `load` of work for the two of them, 1 being what one thread does.
@@ -36,4 +37,17 @@ test('the share grows within half a second and is gone within a second', () => {
 test('a shard whose peers are as busy hands nothing over', () => {
   assert.equal(adaptShare(0, 1, 1), 0);
   assert.equal(adaptShare(0, 0.9, 0.85), 0);
+});
+
+test('a peer without room in its queues is no help to a shard without time, unless that has less', () => {
+  const own: Load = { busy: 1, full: 0 };
+  assert.equal(takenAt({ busy: 0.2, full: 0.5 }, own, 'busy'), 0.2);
+  assert.equal(takenAt({ busy: 0.2, full: 0.9 }, own, 'busy'), 1);
+  assert.equal(takenAt({ busy: 0.2, full: 0.9 }, { busy: 1, full: 1 }, 'busy'), 0.2);
+});
+
+test('a peer without time is no help to a shard without room', () => {
+  const own: Load = { busy: 0.3, full: 1 };
+  assert.equal(takenAt({ busy: 0.6, full: 0.1 }, own, 'full'), 0.1);
+  assert.equal(takenAt({ busy: 0.9, full: 0.1 }, own, 'full'), 1);
 });

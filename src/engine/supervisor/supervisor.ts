@@ -10,7 +10,7 @@ import type { Logger } from '../../contract/context.ts';
 import type { Report } from '../admin/report.ts';
 import { clearShard, type BudgetMemory } from '../admission/budget-memory.ts';
 import type { Config } from '../config/config.ts';
-import { createLoadMemory, Loads } from '../shard/loads.ts';
+import { createLoadMemory, Loads, NOT_SERVING } from '../shard/loads.ts';
 import type { PeerPort, ShardSetup } from '../shard/messages.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { Reports } from './reports.ts';
@@ -175,7 +175,7 @@ export class Supervisor {
     const { metrics, budget, log } = this.#options;
     shard.ready = false;
     shard.thread = undefined;
-    new Loads(this.#loads).publish(shard.index, 1);
+    new Loads(this.#loads).publish(shard.index, NOT_SERVING);
     clearShard(budget, shard.index);
     metrics.shardDied(shard.index);
     let lost = 0;
