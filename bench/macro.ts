@@ -96,7 +96,8 @@ async function runCase(
   bench: { options: MacroOptions; sink: Sink; folder: string },
 ): Promise<void> {
   const { options, sink, folder } = bench;
-  const compression = item.load.encoding === 'identity' ? 'none' : item.load.encoding;
+  const { encoding } = item.load;
+  const compression = encoding === 'gzip' || encoding === 'zstd' ? encoding : 'none';
   const { path, ports } = await gatewayFile(
     folder,
     {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
 import { macro } from './macro.ts';
 import { micro } from './micro.ts';
+import { remoteWrite } from './remote-write.ts';
 import { shardCosts } from './shards.ts';
 import { parseTarget, size } from './size.ts';
 
@@ -17,6 +18,9 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
   compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
          [--latency]
                              the same work through the peers, in turns
+  remote-write [--vmagent PATH] [--shards N] [--case repeated|churn-10 ...]
+         [--only millrace|vmagent ...]
+                             remote-write through two relabelling rules, beside vmagent
 
 Without a command: micro, then macro --quick. Common options: --seconds N, --rounds N.
 `;
@@ -25,6 +29,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     collector: { type: 'string' },
+    vmagent: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
     shards: { type: 'string', default: '1' },
@@ -82,6 +87,16 @@ switch (positionals[0]) {
       cases: values.case,
       only: values.only,
       latency: values.latency,
+    });
+    break;
+  case 'remote-write':
+    await remoteWrite({
+      vmagent: values.vmagent,
+      rounds: Number(values.rounds),
+      seconds,
+      shards,
+      cases: values.case,
+      only: values.only,
     });
     break;
   default:

@@ -4,16 +4,19 @@
  */
 import { performance } from 'node:perf_hooks';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { compressSync as snappySync } from 'snappy';
 import { grpcSender, openSession } from './grpc-sender.ts';
 import { httpSender, type Sender, type Target } from './http-sender.ts';
 import { type Payload, payloadOf, type Shape } from './payload.ts';
+import { SeriesPayload, type SeriesShape } from './series.ts';
 
 /** What to send, and how. */
 export interface LoadOrder {
   readonly protocol: 'http' | 'grpc';
   readonly port: number;
-  readonly shape: Shape;
-  readonly encoding: 'identity' | 'gzip' | 'zstd';
+  readonly shape: Shape | SeriesShape;
+  /** Snappy is compressed anew for every request, so that its items are numbered. */
+  readonly encoding: 'identity' | 'gzip' | 'zstd' | 'snappy';
   /** Requests under way at once; over HTTP each has a connection of its own. */
   readonly connections: number;
   /** gRPC connections that the requests share; a quarter as many as there are when not given. */
@@ -58,8 +61,9 @@ class Load {
   constructor(order: LoadOrder) {
     this.#order = order;
     this.#next = order.first ?? 0;
-    this.#compressed = order.encoding === 'identity' ? [] : compressedBodies(order);
-    if (order.encoding !== 'identity') this.#next += COMPRESSED_BODIES * order.shape.items;
+    const isFixed = order.encoding === 'gzip' || order.encoding === 'zstd';
+    this.#compressed = isFixed ? compressedBodies(order) : [];
+    if (isFixed) this.#next += COMPRESSED_BODIES * order.shape.items;
   }
 
   async run(): Promise<LoadReport> {
@@ -82,7 +86,7 @@ class Load {
 
   async #drive(sender: Sender, index: number, end: number): Promise<void> {
     const { rate, connections } = this.#order;
-    const payload = payloadOf(this.#order.shape);
+    const payload = newPayload(this.#order.shape, index);
     const everyMs = rate === undefined ? 0 : (1000 * connections) / rate;
     let due = performance.now() + (everyMs * index) / connections;
     for (let turn = index; performance.now() < end; turn += 1) {
@@ -94,13 +98,13 @@ class Load {
     }
   }
 
-  async #one(sender: Sender, payload: Payload, turn: number, end: number): Promise<void> {
+  async #one(sender: Sender, payload: Numbered, turn: number, end: number): Promise<void> {
     const first = this.#next;
     const body = this.#body(payload, turn);
     do {
       try {
         const answer = await sender.send(body);
-        if (answer.status === 200) {
+        if (answer.status < 300) {
           this.#requests += 1;
           return;
         }
@@ -115,17 +119,25 @@ class Load {
     if (this.#compressed.length === 0) this.#unacknowledged.push([first, first + payload.items]);
   }
 
-  #body(payload: Payload, turn: number): Uint8Array {
+  #body(payload: Numbered, turn: number): Uint8Array {
     if (this.#compressed.length > 0)
       return this.#compressed[turn % COMPRESSED_BODIES] as Uint8Array;
     payload.number(this.#next, Date.now());
     this.#next += payload.items;
-    return payload.bytes;
+    if (this.#order.encoding !== 'snappy') return payload.bytes;
+    return snappySync(payload.bytes, { copyOutputData: true });
   }
 }
 
+/** A request that can be numbered again and again. */
+type Numbered = Pick<Payload, 'bytes' | 'items' | 'number'>;
+
+function newPayload(shape: LoadOrder['shape'], sender: number): Numbered {
+  return shape.signal === 'series' ? new SeriesPayload(shape, sender) : payloadOf(shape);
+}
+
 function compressedBodies(order: LoadOrder): Uint8Array[] {
-  const payload = payloadOf(order.shape);
+  const payload = newPayload(order.shape, 0);
   const compress = order.encoding === 'gzip' ? gzipSync : zstdCompressSync;
   return Array.from({ length: COMPRESSED_BODIES }, (_, index) => {
     payload.number((order.first ?? 0) + index * payload.items, Date.now());
@@ -157,6 +169,7 @@ async function openSenders(order: LoadOrder): Promise<Sender[]> {
 
 function pathOf(order: LoadOrder): string {
   const { signal } = order.shape;
+  if (signal === 'series') return '/api/v1/write';
   if (order.protocol === 'http') return `/v1/${signal}`;
   const service = signal === 'traces' ? 'trace.v1.TraceService' : 'logs.v1.LogsService';
   return `/opentelemetry.proto.collector.${service}/Export`;

@@ -1,3 +1,5 @@
+import { SERIES } from '../../src/formats/prometheus/schema.ts';
+import { SeriesCursor } from '../../src/formats/prometheus/walk.ts';
 import { FieldCursor } from '../../src/wire/cursor.ts';
 import { ageMs, MARK } from '../load/payload.ts';
 
@@ -38,6 +40,7 @@ export class SinkLedger {
   readonly #scope = new FieldCursor();
   readonly #record = new FieldCursor();
   readonly #field = new FieldCursor();
+  readonly #series = new SeriesCursor();
   readonly #numbered: boolean;
 
   /** `numbered`: check the number of every item; otherwise items are only counted. */
@@ -64,6 +67,17 @@ export class SinkLedger {
           first = false;
         }
       }
+    }
+  }
+
+  /** Takes an uncompressed request of remote-write 1.0 and counts its samples. */
+  takeSeries(bytes: Uint8Array): void {
+    this.#requests += 1;
+    this.#bytes += bytes.length;
+    const series = this.#series.enter(bytes);
+    while (series.next()) {
+      const field = this.#field.enter(bytes, series.labelsEnd, series.end);
+      while (field.next()) if (field.number === SERIES.sample) this.#items += 1;
     }
   }
 

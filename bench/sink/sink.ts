@@ -1,11 +1,12 @@
 /**
- * The sink, a process of its own: takes OTLP over HTTP and gRPC on two ports and reports what
- * came. Started by `fork`; says `{ http, grpc }` when it listens, and answers messages.
+ * The sink, a process of its own: takes OTLP over HTTP and gRPC on two ports, remote-write 1.0 on
+ * the first of them, and reports what came. Started by `fork`; says `{ http, grpc }` when it listens, and answers messages.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { uncompressSync } from 'snappy';
 import { SinkLedger } from './ledger.ts';
 
 /** What the bench asks of the sink. */
@@ -22,12 +23,19 @@ function inflate(encoding: string | undefined, body: Buffer): Buffer {
   return body;
 }
 
+function unsnappy(body: Buffer): Buffer {
+  return uncompressSync(body, { asBuffer: true, copyOutputData: true }) as Buffer;
+}
+
 function onHttp(request: IncomingMessage, response: ServerResponse): void {
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.on('end', () => {
     const now = Date.now();
-    ledger.take(inflate(request.headers['content-encoding'], Buffer.concat(parts)), now);
+    const encoding = request.headers['content-encoding'];
+    const body = Buffer.concat(parts);
+    if (encoding === 'snappy') ledger.takeSeries(unsnappy(body));
+    else ledger.take(inflate(encoding, body), now);
     response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 });
     response.end();
   });
