@@ -74,7 +74,7 @@ async function layOut(t: TestContext, path: string, message: string | undefined)
   const [targetPort = 0, write = 0, admin = 0, firstPort = 0, secondPort = 0] = await freePorts(5);
   const target = await startTarget(targetPort);
   t.after(() => target.vanish());
-  const ticking = setInterval(target.tick, 200);
+  const ticking = setInterval(() => target.tick(), 200);
   t.after(() => clearInterval(ticking));
   const startSecond = (dataFolder?: string) =>
     startPrometheus(path, {
@@ -228,7 +228,7 @@ async function assertInOrder(way: Way): Promise<void> {
 function byLabels(series: readonly QueriedSeries[]): Record<string, unknown> {
   return Object.fromEntries(
     series.map(({ metric, values, histograms }) => [
-      JSON.stringify(Object.entries(metric).toSorted()),
+      JSON.stringify(Object.entries(metric).toSorted(([a], [b]) => (a < b ? -1 : 1))),
       { values, histograms },
     ]),
   );
