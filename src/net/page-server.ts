@@ -1,16 +1,20 @@
 import http from 'node:http';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Lifecycle } from '../contract/component.ts';
 import type { Logger } from '../contract/context.ts';
+import { compress } from './compress.ts';
 import { Listener } from './listen/listener.ts';
 import type { ServerTls } from './listen/server-tls.ts';
 
-/** One small answer for people and probes. */
+/** One answer for people, probes and scrapers. */
 export interface Page {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  /** Text of a small page, or the bytes of a large one in pieces. */
+  readonly body: string | readonly Uint8Array[];
+  /** Called once when the answer has left or never will. */
+  readonly release?: () => void;
 }
 
 /** What a page may look at: nothing of it is needed for most. */
@@ -21,8 +25,12 @@ export interface PageRequest {
 }
 
 export interface PageServerOptions {
-  /** `host:port`. */
+  /** `host:port`, or a path when `transport` is `unix`. */
   readonly address: string;
+  /** `tcp` when absent. */
+  readonly transport?: 'tcp' | 'unix';
+  /** Share the port with the other shards; not when absent. */
+  readonly reusePort?: boolean;
   /** What cannot start, and the setting to change, when the address is taken. */
   readonly what: string;
   readonly setting: string;
@@ -33,12 +41,12 @@ export interface PageServerOptions {
   readonly page: (request: PageRequest) => Page | Promise<Page> | undefined;
 }
 
-const compress = promisify(gzip);
-
 const MIN_COMPRESSED_LENGTH = 1024;
 const MAX_CONNECTIONS = 256;
 const MAX_HEADER_BYTES = 16_384;
 const SOCKET_TIMEOUT_MS = 75_000;
+/** For a client to take an answer, however slowly. */
+const SEND_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 60_000;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
 
@@ -59,12 +67,12 @@ export class PageServer implements Lifecycle {
     );
     this.#http.timeout = SOCKET_TIMEOUT_MS;
     this.#http.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
-    const { address, tls } = options;
+    const { address, tls, transport = 'tcp', reusePort = false } = options;
     this.#listener = new Listener(
       {
         address,
-        transport: 'tcp',
-        reusePort: false,
+        transport,
+        reusePort,
         maxConnections: MAX_CONNECTIONS,
         ...(tls === undefined ? {} : { tls }),
       },
@@ -142,17 +150,30 @@ async function send(
   response: http.ServerResponse,
   page: Page,
 ): Promise<void> {
-  let body: Buffer = Buffer.from(page.body);
+  if (response.closed) {
+    page.release?.();
+    return;
+  }
+  const cut = setTimeout(() => response.destroy(), SEND_TIMEOUT_MS).unref();
+  response.once('close', () => {
+    clearTimeout(cut);
+    page.release?.();
+  });
+  let chunks = typeof page.body === 'string' ? [Buffer.from(page.body)] : page.body;
+  let byteLength = chunks.reduce((sum, { length }) => sum + length, 0);
   response.setHeader('Content-Type', page.contentType);
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Vary', 'Accept, Accept-Encoding');
-  if (body.length >= MIN_COMPRESSED_LENGTH && takesGzip(request)) {
-    body = await compress(body, { level: 1 });
+  if (byteLength >= MIN_COMPRESSED_LENGTH && takesGzip(request)) {
+    ({ chunks, byteLength } = await compress('gzip', chunks, byteLength));
     response.setHeader('Content-Encoding', 'gzip');
   }
-  response.writeHead(page.status, { 'Content-Length': body.length });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  response.writeHead(page.status, { 'Content-Length': byteLength });
+  if (request.method === 'HEAD') response.end();
+  else if (chunks.length === 1) response.end(chunks[0]);
+  // A client that goes away before it has everything costs itself alone.
+  else await pipeline(Readable.from(chunks), response).catch(() => {});
 }
 
 function takesGzip(request: http.IncomingMessage): boolean {
