@@ -1,11 +1,14 @@
 import type { RawRequest, Receiver, Reply } from '../../contract/component.ts';
+import type { Outcome } from '../../contract/outcome.ts';
 import type { Registry } from '../../contract/registry.ts';
 import { Admission } from '../admission/admission.ts';
 import type { Budget } from '../admission/budget.ts';
 import type { Elsewhere } from '../admission/elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
+import type { Crossing, ExchangedPart } from '../pipeline/exchange.ts';
 import { contextFactory, type ContextParts } from './contexts.ts';
+import { divideBy } from './divide.ts';
 import { splitInForm } from './split.ts';
 
 /** What a generation is built from. */
@@ -15,6 +18,8 @@ export interface GenerationOptions extends ContextParts {
   readonly budget: Budget;
   /** Where a saturated shard may send requests; absent when there is only one. */
   readonly elsewhere?: Elsewhere;
+  /** The way of parts of batches to the shards that own them; absent when there is only one. */
+  readonly crossing?: Crossing;
 }
 
 /** Of the budget; the rest is for requests on their way to a queue. */
@@ -46,7 +51,7 @@ export class Generation {
 
   /** Loads and creates all components. Binds nothing and contacts nobody. */
   static async build(options: GenerationOptions): Promise<Generation> {
-    const { config, registry, metrics, log, context, budget, elsewhere } = options;
+    const { config, registry, metrics, log, context, budget, elsewhere, crossing } = options;
     const contextOf = contextFactory(options);
     const pipelines = await buildPipelines(config, registry, {
       contextOf,
@@ -54,6 +59,9 @@ export class Generation {
       ledger: budget,
       queueBytes: (budget.maxBytes * QUEUE_SHARE) / context.shard.count,
       split: splitInForm,
+      ...(crossing === undefined
+        ? {}
+        : { exchange: { crossing, divideBy: (key) => divideBy(key, context.shard.count) } }),
     });
     const admission = new Admission({
       budget,
@@ -102,6 +110,11 @@ export class Generation {
   /** Processes a request that another shard received. */
   serve(receiver: string, request: RawRequest): Promise<Reply> {
     return this.#admission.serve(receiver, request);
+  }
+
+  /** Takes a part of a batch that another shard had and this one owns. */
+  receive(part: ExchangedPart): Promise<Outcome> {
+    return this.#pipelines.receive(part);
   }
 
   /** Takes no new requests and answers those in hand. Stops every receiver, whatever one says. */

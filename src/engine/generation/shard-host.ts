@@ -4,6 +4,7 @@ import type { Registry } from '../../contract/registry.ts';
 import { trimMemory } from '../../wire/memory.ts';
 import { Budget } from '../admission/budget.ts';
 import { collectUnderPressure, collectYoung } from '../admission/memory-guard.ts';
+import { MeshCrossing } from '../shard/crossing.ts';
 import { HandOver } from '../shard/hand-over.ts';
 import { Loads, startLoadSampler } from '../shard/loads.ts';
 import { Mesh, type Served } from '../shard/mesh.ts';
@@ -88,6 +89,7 @@ class ShardHost {
         ? {
             elsewhere: this.#handOver.offer,
             peersOf: (component) => this.#questions.peersOf(component),
+            crossing: new MeshCrossing(index, this.#mesh),
           }
         : {}),
     });
@@ -99,7 +101,11 @@ class ShardHost {
   async #serve(call: PeerCall): Promise<Served> {
     if (this.#generation === undefined) throw new Error('bug: a call before the first build');
     if (call.kind === 'question') return this.#questions.serve(call.component, call.question);
-    return { value: await this.#generation.serve(call.receiver, call.request), bytes: [] };
+    const answer =
+      call.kind === 'part'
+        ? this.#generation.receive(call.part)
+        : this.#generation.serve(call.receiver, call.request);
+    return { value: await answer, bytes: [] };
   }
 
   async #obey(message: ToShard): Promise<void> {

@@ -7,12 +7,14 @@ import type {
   ReceiverDefinition,
 } from '../../contract/component.ts';
 import type { Context } from '../../contract/context.ts';
+import type { Outcome } from '../../contract/outcome.ts';
 import type { Kind, Modules, Registry } from '../../contract/registry.ts';
 import type { ComponentConfig, Config } from '../config/config.ts';
 import type { Splitter } from '../delivery/batcher.ts';
 import type { Ledger } from '../queue/queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { type Assembled, assemble, entryKey } from './assemble.ts';
+import type { ExchangedPart, ExchangeParts } from './exchange.ts';
 import type { Definitions } from './forms.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 
@@ -25,6 +27,8 @@ export interface Environment {
   /** Bytes that all memory queues of this shard may hold; each gets an equal part. */
   readonly queueBytes: number;
   readonly split: Splitter;
+  /** What exchanges between shards are made of; absent when there is only one. */
+  readonly exchange?: ExchangeParts;
 }
 
 /** Loads the modules that the pipelines name and creates everything. Contacts nobody. */
@@ -34,7 +38,7 @@ export async function buildPipelines(
   environment: Environment,
 ): Promise<Pipelines> {
   const { receivers, processors, exporters } = await loadDefinitions(config, registry);
-  const { ledger, queueBytes, split, contextOf: context } = environment;
+  const { ledger, queueBytes, split, exchange, contextOf: context } = environment;
   const log = environment.log.logger('pipelines');
   return new Pipelines(
     assemble({
@@ -47,6 +51,7 @@ export async function buildPipelines(
       ledger,
       queueBytes,
       split,
+      ...(exchange === undefined ? {} : { exchange }),
     }),
   );
 }
@@ -90,6 +95,13 @@ export class Pipelines {
   /** Where a receiver's data of this signal goes: to every pipeline that names the receiver. */
   entry(receiver: string, signal: Signal): Consumer | undefined {
     return this.#assembled.entries.get(entryKey(receiver, signal));
+  }
+
+  /** Takes a part of a batch that another shard had and this one owns. */
+  receive(part: ExchangedPart): Promise<Outcome> {
+    const exchange = this.#assembled.exchanges.get(part.exchange);
+    if (exchange === undefined) throw new Error(`bug: there is no exchange ${part.exchange}`);
+    return exchange.receive(part);
   }
 
   /** Exporters first, so that each part finds what it needs ready. */

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RawRequest } from '../../contract/component.ts';
 import type { BudgetMemory } from '../admission/budget-memory.ts';
 import type { Config } from '../config/config.ts';
+import type { ExchangedPart } from '../pipeline/exchange.ts';
 import type { SeriesAnnouncement } from '../telemetry/shard-metrics.ts';
 
 /** What a shard is born with. */
@@ -51,6 +52,8 @@ export type FromShard =
 export type PeerCall =
   /** Process a request that I received. Answered with a `Reply`. */
   | { readonly kind: 'request'; readonly receiver: string; readonly request: RawRequest }
+  /** Take a part of a batch, which you own. Answered with an `Outcome`. */
+  | { readonly kind: 'part'; readonly part: ExchangedPart }
   /** A question of a component to itself. Answered with a `PeerAnswer`. */
   | { readonly kind: 'question'; readonly component: string; readonly question: unknown };
 

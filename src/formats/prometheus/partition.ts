@@ -1,0 +1,122 @@
+import type { Bytes } from '../../contract/batch.ts';
+import { FieldCursor } from '../../wire/cursor.ts';
+import { takeBytes } from '../../wire/memory.ts';
+import { SERIES } from './schema.ts';
+import { SeriesCursor } from './walk.ts';
+
+/** Where the series with this hash belongs, from 0. */
+export type PlaceOf = (hash: number) => number;
+
+/** What of a chunk belongs to one place: a chunk by itself. */
+export interface Share {
+  readonly bytes: Bytes;
+  /** Samples and histograms. */
+  readonly items: number;
+}
+
+/** The same in every thread and every run: all must agree on where a series belongs. */
+const SEED = 0x5e12e5;
+
+/**
+ * Divides valid chunks of the form by series. A series has the same hash wherever it comes from:
+ * that of its labels as they are in the chunk. Metadata of families belongs to no series.
+ */
+export class SeriesPartition {
+  readonly #placeOf: PlaceOf;
+  readonly #cursor = new SeriesCursor();
+  readonly #fields = new FieldCursor();
+  readonly #sizes: Int32Array;
+  readonly #items: Int32Array;
+  // Neighbours that belong to one place are one run.
+  #ends = new Int32Array(256);
+  #places = new Int32Array(256);
+  #runs = 0;
+
+  constructor(count: number, placeOf: PlaceOf) {
+    this.#placeOf = placeOf;
+    this.#sizes = new Int32Array(count);
+    this.#items = new Int32Array(count);
+  }
+
+  /**
+   * The shares of all places, in the order of the chunk; nothing where a share is empty. The share
+   * that is all of the chunk is that very array, others are the caller's. `rest` is the place
+   * of what is no series.
+   */
+  divide(chunk: Bytes, rest: number): readonly (Share | undefined)[] {
+    this.#walk(chunk, rest);
+    if (this.#runs === 1) {
+      const only = this.#places[0]!;
+      return Array.from(this.#items, (items, place) =>
+        place === only ? { bytes: chunk, items } : undefined,
+      );
+    }
+    const targets = Array.from(this.#sizes, (size) => (size > 0 ? takeBytes(size) : undefined));
+    const filled = this.#sizes.fill(0);
+    for (let run = 0, start = 0; run < this.#runs; run++) {
+      const place = this.#places[run]!;
+      const end = this.#ends[run]!;
+      targets[place]!.set(chunk.subarray(start, end), filled[place]);
+      filled[place]! += end - start;
+      start = end;
+    }
+    return targets.map((bytes, place) => bytes && { bytes, items: this.#items[place]! });
+  }
+
+  #walk(chunk: Bytes, rest: number): void {
+    this.#runs = 0;
+    this.#sizes.fill(0);
+    this.#items.fill(0);
+    const series = this.#cursor.enter(chunk);
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    let at = 0;
+    while (series.next()) {
+      if (series.tagStart > at) this.#add(at, series.tagStart, rest);
+      const place = this.#placeOf(hashOf(view, series.start, series.labelsEnd));
+      this.#items[place]! += this.#itemsIn(chunk, series);
+      this.#add(series.tagStart, series.end, place);
+      at = series.end;
+    }
+    if (at < chunk.length || this.#runs === 0) this.#add(at, chunk.length, rest);
+  }
+
+  #itemsIn(chunk: Bytes, { labelsEnd, end }: SeriesCursor): number {
+    const fields = this.#fields.enter(chunk, labelsEnd, end);
+    let items = 0;
+    while (fields.next()) {
+      if (fields.number === SERIES.sample || fields.number === SERIES.histogram) items++;
+    }
+    return items;
+  }
+
+  #add(start: number, end: number, place: number): void {
+    this.#sizes[place]! += end - start;
+    if (this.#runs === 0 || this.#places[this.#runs - 1] !== place) {
+      if (this.#runs === this.#ends.length) this.#grow();
+      this.#places[this.#runs++] = place;
+    }
+    this.#ends[this.#runs - 1] = end;
+  }
+
+  #grow(): void {
+    const [ends, places] = [this.#ends, this.#places];
+    this.#ends = new Int32Array(ends.length * 2);
+    this.#places = new Int32Array(ends.length * 2);
+    this.#ends.set(ends);
+    this.#places.set(places);
+  }
+}
+
+/** Word by word through a `DataView`: half the time of a loop over bytes. */
+function hashOf(view: DataView, start: number, end: number): number {
+  let hash = SEED ^ (end - start);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    hash = Math.imul(hash ^ view.getInt32(at, true), 0x85ebca6b);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
