@@ -1,4 +1,5 @@
 import { WireError } from './error.ts';
+import type { ItemIndex } from './item-index.ts';
 import { ACTION, MAX_DEPTH, NOTE_ITEM, NOTE_SOUND, type ShapeTable, STRIDE } from './shape.ts';
 import { isValidUtf8 } from './utf8.ts';
 import { FIXED32, FIXED64, GROUP_END, GROUP_START, LENGTH_DELIMITED, VARINT } from './varint.ts';
@@ -9,12 +10,17 @@ export interface Tally {
   readonly items: number;
   /** Items that are well-formed and yet not sound by the rule of their shape. */
   readonly unsound: number;
+  /** Where the items stand, when it was asked for and can be said. Good until the next check. */
+  readonly index?: ItemIndex;
 }
 
 /** Walks a message through every nested message and throws `WireError` on the first fault. */
 export interface Checker {
-  /** `root` is the index of the outermost message. `bytes` are only read during the call. */
-  check(root: number, bytes: Uint8Array): Tally;
+  /**
+   * `root` is the index of the outermost message. `bytes` are only read during the call. With
+   * `isIndexed`, the index of items is noted on the way, by checkers that can.
+   */
+  check(root: number, bytes: Uint8Array, isIndexed?: boolean): Tally;
 }
 
 /**
@@ -96,9 +102,11 @@ export class ReferenceChecker implements Checker {
         this.#message(entry >> 8, end, depth + 1);
         return;
       case ACTION.string:
+      case ACTION.notedString:
         if (!isValidUtf8(this.#bytes, start, end)) throw new WireError('invalid utf-8', at);
         break;
       case ACTION.id:
+      case ACTION.notedId:
         if (length !== 0 && length !== entry >> 8) throw new WireError('bad id length', at);
         break;
       case ACTION.packedVarint:

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Checker, ReferenceChecker, type Tally } from './checker.ts';
 import { WireError, type WireFault } from './error.ts';
+import { ENTRY_BYTES, ItemIndex } from './item-index.ts';
 import type { ShapeTable } from './shape.ts';
 
 /** In the order of the numbers in src/wire/kernel/kernel.ts. */
@@ -24,6 +25,8 @@ const TABLE_OFFSET = 2_048;
 const OVERREAD = 64;
 /** A memory that has grown past this is let go after use, so that one large request costs once. */
 const KEPT_BYTES = 16 * 1024 * 1024;
+/** Bytes of a request per entry of its index: requests of smaller items have none. */
+const BYTES_PER_ITEM = 64;
 
 /** The part of the WebAssembly interface in use here; no library of types for Node has it. */
 declare const WebAssembly: {
@@ -43,6 +46,8 @@ interface Exports {
     messages: number,
     input: number,
     length: number,
+    index: number,
+    capacity: number,
   ) => number;
 }
 
@@ -77,7 +82,8 @@ export class KernelChecker implements Checker {
   readonly #input: number;
   #exports: Exports | undefined;
   #memory = new Uint8Array(0);
-  #results = new Uint32Array(0);
+  #words = new Uint32Array(0);
+  readonly #index = new ItemIndex();
 
   constructor(table: ShapeTable, module: KernelModule) {
     this.#table = table;
@@ -85,20 +91,27 @@ export class KernelChecker implements Checker {
     this.#input = Math.ceil((TABLE_OFFSET + table.entries.byteLength) / 64) * 64;
   }
 
-  check(root: number, bytes: Uint8Array): Tally {
-    const { check } = this.#roomFor(bytes.length);
+  check(root: number, bytes: Uint8Array, isIndexed = false): Tally {
+    this.#index.forget();
+    const { length } = bytes;
+    const capacity = isIndexed ? Math.ceil(length / BYTES_PER_ITEM) : 0;
+    const index = Math.ceil((this.#input + length + OVERREAD) / 64) * 64;
+    const { check } = this.#roomFor(index + capacity * ENTRY_BYTES);
     this.#memory.set(bytes, this.#input);
     const { messages } = this.#table;
-    const fault = check(root, TABLE_OFFSET, messages, this.#input, bytes.length);
-    const [offset = 0, items = 0, unsound = 0] = this.#results;
+    const fault = check(root, TABLE_OFFSET, messages, this.#input, length, index, capacity);
+    const words = this.#words;
+    const items = words[1]!;
+    const unsound = words[2]!;
     if (this.#memory.length > KEPT_BYTES) this.#letGo();
-    if (fault !== 0) throw new WireError(FAULTS[fault - 1]!, offset);
-    return { items, unsound };
+    if (fault !== 0) throw new WireError(FAULTS[fault - 1]!, words[0]!);
+    if (!isIndexed || items > capacity) return { items, unsound };
+    this.#index.look(bytes, words, { first: index / 4, items });
+    return { items, unsound, index: this.#index };
   }
 
-  #roomFor(length: number): Exports {
+  #roomFor(needed: number): Exports {
     this.#exports ??= this.#instantiate();
-    const needed = this.#input + length + OVERREAD;
     if (needed > this.#memory.length) {
       this.#exports.memory.grow(Math.ceil((needed - this.#memory.length) / PAGE));
       this.#look(this.#exports);
@@ -117,11 +130,12 @@ export class KernelChecker implements Checker {
 
   #look({ memory }: Exports): void {
     this.#memory = new Uint8Array(memory.buffer);
-    this.#results = new Uint32Array(memory.buffer, 0, 3);
+    this.#words = new Uint32Array(memory.buffer);
   }
 
   #letGo(): void {
     this.#exports = undefined;
     this.#memory = new Uint8Array(0);
+    this.#words = new Uint32Array(0);
   }
 }

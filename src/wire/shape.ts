@@ -1,10 +1,15 @@
 import { FIXED32, FIXED64, GROUP_END, LENGTH_DELIMITED, VARINT } from './varint.ts';
 
-/** How the bytes of a field are checked. `message` and `id` have an argument of their own. */
+/**
+ * How the bytes of a field are checked. `message` and `id` have an argument of their own. Where
+ * the noted fields of an item stand is in the index of items; a message has one of each at most.
+ */
 export type FieldShape =
   | { readonly number: number; readonly kind: ScalarKind; readonly repeated?: true }
   | { readonly number: number; readonly kind: 'string' | 'bytes' }
   | { readonly number: number; readonly kind: 'id'; readonly length: number }
+  | { readonly number: number; readonly kind: 'noted string' }
+  | { readonly number: number; readonly kind: 'noted id'; readonly length: number }
   | { readonly number: number; readonly kind: 'message'; readonly message: string };
 
 /**
@@ -18,7 +23,7 @@ type ScalarKind = 'varint' | 'fixed64' | 'fixed32' | 'nonzero64' | 'flag' | 'pre
 export interface MessageShape {
   readonly name: string;
   readonly fields: readonly FieldShape[];
-  /** Whether messages of this kind are the items that are counted. */
+  /** Whether messages of this kind are the items that are counted. There are none inside of one. */
   readonly item?: boolean;
   /** Sums of marks with which a message is sound; every sum when absent. */
   readonly sound?: readonly number[];
@@ -44,6 +49,8 @@ export const ACTION = {
   bad: 15,
   /** A message of a key and a value, which the kernel knows a short way through. */
   pair: 16,
+  notedId: 17,
+  notedString: 18,
 } as const;
 
 /** Bits in the note of a message; its sound sums of marks are the byte above them. */
@@ -107,6 +114,12 @@ function enterField(own: Uint16Array, field: FieldShape, { indexOf, pairs }: Nam
       return;
     case 'id':
       own[tag + LENGTH_DELIMITED] = ACTION.id + field.length * 256;
+      return;
+    case 'noted id':
+      own[tag + LENGTH_DELIMITED] = ACTION.notedId + field.length * 256;
+      return;
+    case 'noted string':
+      own[tag + LENGTH_DELIMITED] = ACTION.notedString;
       return;
     case 'message':
       own[tag + LENGTH_DELIMITED] = pairs.has(field.message) ? ACTION.pair : ACTION.message;

@@ -1,8 +1,17 @@
 import type { FieldRange } from './cursor.ts';
+import type { ItemIndex } from './item-index.ts';
 import { takeBytes } from './memory.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** An entered field: its edit, the growth outside it so far, its start and its end. */
+interface Frame {
+  readonly edit: number;
+  readonly outer: number;
+  readonly start: number;
+  readonly end: number;
+}
 
 const EMPTY = new Uint8Array(0);
 const SHORT = 32;
@@ -36,8 +45,7 @@ export class Splice {
   readonly #ends: number[] = [];
   readonly #inserts: (Uint8Array | undefined)[] = [];
   readonly #varints: number[] = [];
-  // One entered field: its edit, the growth outside it so far, its start and its end.
-  readonly #frames: number[] = [];
+  readonly #frames: Frame[] = [];
   #growth = 0;
   #position = 0;
 
@@ -54,14 +62,15 @@ export class Splice {
   enter(field: FieldRange): void {
     let lengthStart = field.tagStart;
     while (this.#bytes[lengthStart]! >= 0x80) lengthStart++;
-    this.#frames.push(this.#starts.length, this.#growth, field.tagStart, field.end);
+    const { tagStart: start, end } = field;
+    this.#frames.push({ edit: this.#starts.length, outer: this.#growth, start, end });
     this.#push(lengthStart + 1, field.start, undefined);
     this.#growth = 0;
   }
 
   /** Leaves the field entered last. */
   leave(): void {
-    const [edit, outer, , end] = this.#popFrame();
+    const { edit, outer, end } = this.#popFrame();
     if (this.#position > end) throw new Error('bug: splice edited past the field it is in');
     if (this.#starts.length === edit + 1) {
       this.#truncate(edit);
@@ -76,7 +85,7 @@ export class Splice {
 
   /** Leaves the field entered last and removes it whole, whatever was edited inside. */
   leaveAndRemove(): void {
-    const [edit, outer, start, end] = this.#popFrame();
+    const { edit, outer, start, end } = this.#popFrame();
     this.#truncate(edit);
     this.#growth = outer;
     this.#position = start;
@@ -106,8 +115,11 @@ export class Splice {
     this.#growth += bytes.length - (end - start);
   }
 
-  /** The edited bytes, in a buffer of their own; the very same array when nothing was edited. */
-  finish(): Bytes {
+  /**
+   * The edited bytes, in a buffer of their own; the very same array when nothing was edited.
+   * `index`, of the items in the bytes, is of the edited bytes then.
+   */
+  finish(index?: ItemIndex): Bytes {
     if (this.#frames.length > 0) throw new Error('bug: splice finished inside a field');
     if (this.#starts.length === 0) return this.#bytes;
     const source = this.#bytes;
@@ -116,7 +128,10 @@ export class Splice {
     let to = 0;
     for (let edit = 0; edit < this.#starts.length; edit++) {
       const start = this.#starts[edit]!;
-      if (start > from) to = copyRange(target, to, source, [from, start]);
+      if (start > from) {
+        index?.move(from, start, to - from);
+        to = copyRange(target, to, source, [from, start]);
+      }
       const insert = this.#inserts[edit];
       if (insert === undefined) {
         to = writeVarint(target, to, this.#varints[edit]!);
@@ -125,13 +140,16 @@ export class Splice {
       }
       from = this.#ends[edit]!;
     }
+    index?.move(from, source.length, to - from);
+    index?.moved(target);
     copyRange(target, to, source, [from, source.length]);
     return target;
   }
 
-  #popFrame(): readonly [edit: number, outer: number, start: number, end: number] {
-    if (this.#frames.length === 0) throw new Error('bug: splice left more fields than it entered');
-    return this.#frames.splice(-4) as [number, number, number, number];
+  #popFrame(): Frame {
+    const frame = this.#frames.pop();
+    if (frame === undefined) throw new Error('bug: splice left more fields than it entered');
+    return frame;
   }
 
   #push(start: number, end: number, insert: Uint8Array | undefined): void {

@@ -3,6 +3,7 @@ import { FieldCursor, type FieldRange } from '../../wire/cursor.ts';
 import { Splice } from '../../wire/splice.ts';
 import { Writer } from '../../wire/writer.ts';
 import { AttributeList } from './attributes.ts';
+import { knownIndex } from './validate.ts';
 import { nextOf, numberOf, POINT_KIND, RequestWalk, RESOURCE, SCOPE } from './walk.ts';
 
 /**
@@ -66,7 +67,7 @@ class Edit {
         this.#splice.leave();
       }
     }
-    return this.#splice.finish();
+    return this.#finish();
   }
 
   scopes(): Bytes {
@@ -80,7 +81,7 @@ class Edit {
       }
       this.#leave(0);
     }
-    return this.#splice.finish();
+    return this.#finish();
   }
 
   records(number: number): Bytes {
@@ -126,6 +127,11 @@ class Edit {
       }
       this.#leave(3);
     }
+  }
+
+  /** Of edits outside of items. */
+  #finish(): Bytes {
+    return this.#splice.finish(knownIndex(this.#bytes));
   }
 
   /** Enters those of the fields, outermost first, that the splice has not entered yet. */

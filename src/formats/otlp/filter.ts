@@ -1,6 +1,8 @@
 import type { Bytes, Signal } from '../../contract/batch.ts';
 import { FieldCursor, type FieldRange } from '../../wire/cursor.ts';
+import type { ItemIndex } from '../../wire/item-index.ts';
 import { Splice } from '../../wire/splice.ts';
+import { wantedIndex } from './validate.ts';
 import { numberOf, POINT_KIND, RequestWalk } from './walk.ts';
 
 /**
@@ -23,7 +25,19 @@ export interface Filtered {
  * left go too; others stay as they are, empty ones included.
  */
 export function filterItems(signal: Signal, bytes: Bytes, keep: KeepItem): Filtered {
-  return new Filter(signal, bytes, keep).run();
+  return new Filter(signal, bytes, keep).run(undefined);
+}
+
+/**
+ * `filterItems` for spans and log records. When the index of the items is known, `walk.index`
+ * stands on the item too, and most of the way through the request need not be gone.
+ */
+export function filterIndexed(
+  signal: Exclude<Signal, 'metrics'>,
+  bytes: Bytes,
+  keep: KeepItem,
+): Filtered {
+  return new Filter(signal, bytes, keep).run(wantedIndex(signal, bytes));
 }
 
 const TIME = numberOf('NumberDataPoint', 'time_unix_nano');
@@ -73,8 +87,9 @@ class Filter {
     this.#walk = new RequestWalk().enter(bytes);
   }
 
-  run(): Filtered {
+  run(index: ItemIndex | undefined): Filtered {
     const walk = this.#walk;
+    walk.index = index;
     const isMetrics = this.#signal === 'metrics';
     while (walk.nextResource()) {
       const keptBefore = this.#kept;
@@ -91,9 +106,14 @@ class Filter {
     const keptBefore = this.#kept;
     const droppedBefore = this.#dropped;
     this.#splice.enter(walk.scope);
-    while (walk.nextRecord()) {
-      if (isMetrics) this.#metric();
-      else this.#item(walk.record);
+    const { index } = walk;
+    if (index !== undefined) {
+      while (index.nextBefore(walk.scope.end)) this.#item(index);
+    } else {
+      while (walk.nextRecord()) {
+        if (isMetrics) this.#metric();
+        else this.#item(walk.record);
+      }
     }
     this.#leave(keptBefore, droppedBefore);
   }

@@ -1,4 +1,5 @@
 import type { Signal } from '../../contract/batch.ts';
+import type { ItemIndex } from '../../wire/item-index.ts';
 import { createChecker } from '../../wire/kernel.ts';
 import { compileShapes, type FieldShape, type MessageShape } from '../../wire/shape.ts';
 import { type Field, isMessage, type MessageName, REQUEST, SCHEMA } from './schema.ts';
@@ -17,9 +18,27 @@ export interface Validated {
  * wrong length. Unknown fields are accepted, so that newer clients are.
  */
 export function validateRequest(signal: Signal, bytes: Uint8Array): Validated {
-  const { items, unsound } = checker.check(ROOTS[signal], bytes);
+  const { items, unsound, index } = checker.check(ROOTS[signal], bytes, indexed.has(signal));
+  latestIndex = index;
   return { items, badPoints: unsound };
 }
+
+/**
+ * Where the items of `bytes` stand, if these are the bytes that were validated last in this
+ * thread, or came of them by edits that the index followed. Good until the next validation.
+ */
+export function knownIndex(bytes: Uint8Array): ItemIndex | undefined {
+  return latestIndex?.bytes === bytes ? latestIndex.enter() : undefined;
+}
+
+/** `knownIndex`, and from the first call on what is validated of the signal has one. */
+export function wantedIndex(signal: Signal, bytes: Uint8Array): ItemIndex | undefined {
+  indexed.add(signal);
+  return knownIndex(bytes);
+}
+
+const indexed = new Set<Signal>();
+let latestIndex: ItemIndex | undefined;
 
 /** The messages that are counted, by signal. */
 const ITEMS: ReadonlySet<MessageName> = new Set<MessageName>([
@@ -54,19 +73,28 @@ export const ROOTS: Readonly<Record<Signal, number>> = {
 const checker = createChecker(TABLE);
 
 function shapeOf(name: MessageName, fields: readonly Field[]): MessageShape {
+  const item = ITEMS.has(name);
   const point = POINTS.has(name);
   return {
     name,
-    fields: fields.map((field) => fieldShapeOf(field, point)),
-    item: ITEMS.has(name),
+    fields: fields.map((field) => fieldShapeOf(field, { item, point })),
+    item,
     ...(point && { sound: name === 'NumberDataPoint' ? HAS_TIME_AND_VALUE : HAS_TIME }),
   };
 }
 
-function fieldShapeOf(field: Field, point: boolean): FieldShape {
+function fieldShapeOf(
+  field: Field,
+  { item, point }: { readonly item: boolean; readonly point: boolean },
+): FieldShape {
   const { number, type } = field;
   if (isMessage(type)) return { number, kind: 'message', message: type };
-  if (field.id) return { number, kind: 'id', length: field.id };
+  if (field.id) {
+    // Of items, the trace id says who belongs together, and the trace state how it was sampled.
+    const kind = item && field.name === 'trace_id' ? 'noted id' : 'id';
+    return { number, kind, length: field.id };
+  }
+  if (item && field.name === 'trace_state') return { number, kind: 'noted string' };
   const repeated = field.repeated && { repeated: true as const };
   if (point && field.name === 'time_unix_nano') return { number, kind: 'nonzero64' };
   if (point && field.name === 'flags') return { number, kind: 'flag' };

@@ -1,5 +1,6 @@
 import type { Signal } from '../../contract/batch.ts';
 import { FieldCursor, type FieldRange } from '../../wire/cursor.ts';
+import type { ItemIndex } from '../../wire/item-index.ts';
 import { LENGTH_DELIMITED } from '../../wire/varint.ts';
 import { isMessage, type MessageName, SCHEMA } from './schema.ts';
 
@@ -54,6 +55,8 @@ export class RequestWalk {
   /** The current Gauge, Sum, … of a metric. */
   readonly data = new FieldCursor();
   readonly point = new FieldCursor();
+  /** Stands on the current item where its index leads the way, and not `record`. */
+  index: ItemIndex | undefined;
   bytes: Uint8Array = NOTHING;
 
   enter(bytes: Uint8Array): this {

@@ -65,13 +65,13 @@ export class LogSampler {
 
   readonly keep: KeepItem = (record, walk, splice) => {
     this.#bytes = walk.bytes;
+    const fields = this.#fields;
+    const policy = this.#policy;
+    fields.read(record, walk);
     if (this.#hasRules) {
       const rule = this.#rules.find('logs', record, walk);
       if (rule >= 0) return this.#keepByRule(rule, record, splice);
     }
-    const fields = this.#fields;
-    const policy = this.#policy;
-    fields.read(this.#bytes, record.start, record.end);
     const isHash = policy.mode === 'hash_seed';
     const isById = fields.traceId >= 0 && !(isHash && this.#config.attribute_source === 'record');
     if (fields.mayHaveSought || !isById || policy.isNever) {
@@ -223,7 +223,6 @@ export class LogSampler {
     const counts = this.#counts;
     counts.rules[rule]!.amount++;
     counts.keptByRules.amount++;
-    this.#fields.read(this.#bytes, record.start, record.end);
     this.#readAttributes(record);
     const problem = this.#findProblem(false);
     if (problem !== undefined && problem !== 'missing_randomness') {

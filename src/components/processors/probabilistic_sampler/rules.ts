@@ -5,6 +5,7 @@ import { decodeValue } from '../../../formats/otlp/any-value.ts';
 import { AttributeList } from '../../../formats/otlp/attributes.ts';
 import { nextOf, numberOf, RESOURCE, type RequestWalk } from '../../../formats/otlp/walk.ts';
 import { FieldCursor, type FieldRange } from '../../../wire/cursor.ts';
+import { type ItemIndex, type KeyMark, keyMarkOf } from '../../../wire/item-index.ts';
 import { readFixed32, readUint32 } from '../../../wire/varint.ts';
 import type { AttributeCondition, Config, RuleConfig, TextCondition } from './settings.ts';
 import { wireNumberOf } from './settings.ts';
@@ -41,6 +42,8 @@ interface Rule {
   readonly resource: readonly ListTest[];
   readonly span: readonly ((facts: SpanFacts) => boolean)[];
   readonly item: readonly ListTest[];
+  /** Keys of attributes; of each list the item must have one at least. */
+  readonly keys: readonly (readonly KeyMark[])[];
   /** The attribute that is set on what the rule keeps. */
   readonly mark: Uint8Array | undefined;
   /** What the resource at hand has answered: -1 not asked yet, 0 no, 1 yes. */
@@ -98,6 +101,7 @@ export class KeepRules {
         hasFacts = true;
         if (!rule.span.every((test) => test(this.#facts))) continue;
       }
+      if (walk.index !== undefined && lacksKeys(rule, walk.index)) continue;
       if (rule.item.length > 0 && !hasAttributes) {
         this.#attributes.clear(walk.bytes, ITEM_ATTRIBUTES[signal]);
         this.#attributes.read(item.start, item.end);
@@ -151,6 +155,12 @@ export class KeepRules {
   }
 }
 
+/** Whether attributes that the rule needs are not there, which saves reading them. */
+function lacksKeys({ keys }: Rule, index: ItemIndex): boolean {
+  for (const wanted of keys) if (!index.mayHave(wanted)) return true;
+  return false;
+}
+
 /** The later fixed64 minus the earlier, exact up to 2^53; fields that are absent are 0. */
 function differenceOf(bytes: Uint8Array, earlier: number, later: number): number {
   const half = (at: number, from: number): number => (from < 0 ? 0 : readFixed32(bytes, from + at));
@@ -169,6 +179,10 @@ function compileRule(config: RuleConfig, index: number): Rule {
       ...(route === undefined ? [] : [routeTestOf(route)]),
       ...attributes.map(attributeTestOf),
     ],
+    keys: [
+      ...(route === undefined ? [] : [ROUTE_KEYS]),
+      ...attributes.filter(({ exists }) => exists !== false).map(({ key }) => [Buffer.from(key)]),
+    ].map((keys) => keys.map(keyMarkOf)),
     mark: mark === 'none' ? undefined : Buffer.from(mark),
     answer: -1,
   };

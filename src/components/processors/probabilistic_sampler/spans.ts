@@ -52,7 +52,7 @@ export class SpanSampler {
     const { bytes } = walk;
     const fields = this.#fields;
     this.#bytes = bytes;
-    fields.read(bytes, span.start, span.end);
+    fields.read(span, walk);
     if (this.#hasRules) {
       const rule = this.#rules.find('traces', span, walk);
       if (rule >= 0) return this.#keepByRule(rule, span, splice);
@@ -76,7 +76,7 @@ export class SpanSampler {
     this.#counts.kept.probability.amount++;
     this.#counts.represented.amount += fresh.threshold.adjustedCount;
     splice.enter(span);
-    splice.insert(fields.stateAt, fresh.traceState);
+    splice.insert(fields.stateAt(bytes, span.start, span.end), fresh.traceState);
     splice.leave();
     return true;
   };
@@ -199,8 +199,7 @@ export class SpanSampler {
       this.#attributes.set(mark, MARK);
     }
     if (field === undefined && !this.#attributes.changed) return true;
-    const { stateTag, stateAt, stateEnd } = this.#fields;
-    const [from, to] = stateTag < 0 ? [stateAt, stateAt] : [stateTag, stateEnd];
+    const [from, to] = this.#statePlace(span);
     splice.enter(span);
     this.#attributes.apply(splice, span.start, from);
     if (field !== undefined) splice.replace(from, to, field);
@@ -213,11 +212,18 @@ export class SpanSampler {
   #write(span: FieldRange, splice: Splice, digits: Uint8Array | undefined): void {
     const field = this.#fieldOf(digits);
     if (field === undefined) return;
-    const { stateTag, stateAt, stateEnd } = this.#fields;
+    const [from, to] = this.#statePlace(span);
     splice.enter(span);
-    if (stateTag < 0) splice.insert(stateAt, field);
-    else splice.replace(stateTag, stateEnd, field);
+    splice.replace(from, to, field);
     splice.leave();
+  }
+
+  /** Where the trace_state field stands, or would. */
+  #statePlace({ start, end }: FieldRange): readonly [from: number, to: number] {
+    const { stateTag, stateEnd } = this.#fields;
+    if (stateTag >= 0) return [stateTag, stateEnd];
+    const at = this.#fields.stateAt(this.#bytes, start, end);
+    return [at, at];
   }
 
   /** The trace_state field with that threshold; undefined when it has to stay as it is. */

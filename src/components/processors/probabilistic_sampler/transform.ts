@@ -1,7 +1,7 @@
 import { type Bytes, withChunks } from '../../../contract/batch.ts';
 import type { Transform } from '../../../contract/component.ts';
 import type { Context } from '../../../contract/context.ts';
-import { filterItems } from '../../../formats/otlp/filter.ts';
+import { filterIndexed } from '../../../formats/otlp/filter.ts';
 import { Counts } from './counts.ts';
 import { LogSampler } from './logs.ts';
 import { Policy } from './policy.ts';
@@ -36,7 +36,7 @@ export function createTransform(config: Config, context: Pick<Context, 'meter'>)
     let isChanged = false;
     for (const chunk of batch.chunks) {
       rules.beginChunk();
-      const { bytes, kept, dropped } = filterItems(signal, chunk, sampler.keep);
+      const { bytes, kept, dropped } = filterIndexed(signal, chunk, sampler.keep);
       items += kept;
       isChanged ||= bytes !== chunk;
       if (kept > 0 || dropped === 0) chunks.push(bytes);

@@ -1,6 +1,6 @@
-import type { Bytes } from '../../contract/batch.ts';
-import { Writer } from '../../wire/writer.ts';
-import type { ReplyFormat } from './reply.ts';
+import type { Bytes } from '../../../contract/batch.ts';
+import { Writer } from '../../../wire/writer.ts';
+import type { ReplyFormat } from './partial-success.ts';
 import {
   clipMessage,
   findBytes,
@@ -9,7 +9,7 @@ import {
   MAX_REPLY_BYTES,
   parseJsonReply,
   readFields,
-} from './reply-reader.ts';
+} from './reader.ts';
 
 /** Why a request failed, as `google.rpc.Status` says it. */
 export interface Status {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
-import type { Signal } from '../../contract/batch.ts';
-import { decodeStatus, encodeStatus } from './reply-status.ts';
-import { decodePartialSuccess, encodePartialSuccess } from './reply.ts';
+import type { Signal } from '../../../contract/batch.ts';
+import { decodeStatus, encodeStatus } from './status.ts';
+import { decodePartialSuccess, encodePartialSuccess } from './partial-success.ts';
 
 const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs'];
 const FORMATS = ['protobuf', 'json'] as const;

@@ -1,5 +1,5 @@
-import { FieldCursor } from '../../wire/cursor.ts';
-import { LENGTH_DELIMITED, readUint64, VARINT } from '../../wire/varint.ts';
+import { FieldCursor } from '../../../wire/cursor.ts';
+import { LENGTH_DELIMITED, readUint64, VARINT } from '../../../wire/varint.ts';
 
 /** Replies larger than this are not read: OTLP's limit for both sides. */
 export const MAX_REPLY_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import type { Bytes, Signal } from '../../contract/batch.ts';
-import { Writer } from '../../wire/writer.ts';
+import type { Bytes, Signal } from '../../../contract/batch.ts';
+import { Writer } from '../../../wire/writer.ts';
 import {
   clipMessage,
   findBytes,
@@ -8,7 +8,7 @@ import {
   MAX_REPLY_BYTES,
   parseJsonReply,
   readFields,
-} from './reply-reader.ts';
+} from './reader.ts';
 
 /** How a reply is encoded; the same as its request. */
 export type ReplyFormat = 'protobuf' | 'json';
