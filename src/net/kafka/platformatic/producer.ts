@@ -1,0 +1,309 @@
+import { type Connection, crc32c, kGetConnection, Producer, Writer } from '@platformatic/kafka';
+import { pause, unlessAborted } from '../abort.ts';
+import type { KafkaFault, KafkaProducer, PartitionRecords, ProducerOptions } from '../client.ts';
+import { endsIdentity, faultOfAbort, faultOfBroker, faultOfClose, isStale } from '../fault.ts';
+import { encodeRecordBatch } from '../record-batch.ts';
+import { baseOptions, quiet } from './connect.ts';
+import { faultOf, nameOfCode } from './errors.ts';
+import { Identity, Turns } from './identity.ts';
+import { type EncodedBatch, produceApi, type ProduceResponse } from './produce.ts';
+
+type Answer = KafkaFault | undefined;
+
+/** What one partition answered; `sent` tells whether the records may be stored despite the fault. */
+interface Result {
+  readonly fault: Answer;
+  readonly unknown?: boolean;
+}
+
+const WRITTEN: Result = { fault: undefined };
+const REPEAT_MS = 100;
+const NEW_TOPIC_TRIES = 8;
+const NEW_TOPIC_MS = 50;
+
+/**
+ * A producer on the connections and the protocol of @platformatic/kafka. Record batches, what each
+ * partition answered, sequence numbers and throttling are looked after here: the library's own
+ * producer answers for all partitions at once and keeps what the broker said about throttling.
+ */
+export class PlatformaticProducer implements KafkaProducer {
+  readonly #options: ProducerOptions;
+  readonly #client: Producer;
+  readonly #turns = new Turns();
+  /** When a broker that throttles takes requests again, by node. */
+  readonly #throttled = new Map<number, number>();
+  #identity: Promise<Identity> | undefined;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    this.#client = quiet(
+      new Producer({
+        ...baseOptions(options),
+        metadataMaxAge: options.metadataMaxAgeMs,
+        autocreateTopics: options.allowAutoTopicCreation,
+      }),
+    );
+  }
+
+  async partitions(topic: string, signal: AbortSignal): Promise<number | KafkaFault> {
+    for (let tries = 1; ; tries++) {
+      const found = await this.#leadersIn(topic, signal);
+      if (Array.isArray(found)) return found.length;
+      const created =
+        this.#options.allowAutoTopicCreation && /unknown_topic|leader_not/.test(found.reason);
+      if (!created || tries === NEW_TOPIC_TRIES || signal.aborted) return found;
+      // The question itself made the broker create it.
+      await pause(NEW_TOPIC_MS * tries, signal);
+    }
+  }
+
+  async send(groups: readonly PartitionRecords[], signal: AbortSignal): Promise<readonly Answer[]> {
+    if (!this.#options.idempotent) {
+      const results = await this.#attempt(groups, undefined, signal);
+      return results.map(({ fault }) => fault);
+    }
+    const turns = this.#turns.take(groups.map(nameOfPartition));
+    const giveBack = await unlessAborted(turns, signal, () => undefined);
+    if (giveBack === undefined) {
+      void turns.then((late) => late());
+      return groups.map(() => faultOfAbort('produce'));
+    }
+    try {
+      return await this.#sendOnce(groups, signal);
+    } finally {
+      giveBack();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close().catch(() => undefined);
+  }
+
+  /** Repeats with the same numbers what may be stored, until it is known or time is up. */
+  async #sendOnce(groups: readonly PartitionRecords[], signal: AbortSignal): Promise<Answer[]> {
+    const identity = await this.#identify(signal);
+    if (!(identity instanceof Identity)) return groups.map(() => identity);
+    const answers = new Array<Answer>(groups.length);
+    let open = groups.map((_, index) => index);
+    for (;;) {
+      const asked = open.map((index) => groups[index]!);
+      const results = await this.#attempt(asked, identity, signal);
+      const unknown: number[] = [];
+      results.forEach((result, at) => {
+        const index = open[at]!;
+        const group = groups[index]!;
+        answers[index] = result.fault;
+        if (result.unknown === true) unknown.push(index);
+        else if (result.fault === undefined) {
+          identity.advance(nameOfPartition(group), group.records.length);
+        }
+      });
+      if (unknown.length === 0) return answers;
+      if (signal.aborted || this.#client.closed) {
+        // Nobody knows whether these numbers are used up.
+        this.#identity = undefined;
+        return answers;
+      }
+      open = unknown;
+      await pause(REPEAT_MS, signal);
+    }
+  }
+
+  /** One request to each leader; answers in the order of `groups`. */
+  async #attempt(
+    groups: readonly PartitionRecords[],
+    identity: Identity | undefined,
+    signal: AbortSignal,
+  ): Promise<Result[]> {
+    const results = new Array<Result>(groups.length);
+    const byLeader = new Map<number, number[]>();
+    const topics = new Set(groups.map(({ topic }) => topic));
+    const known = new Map(
+      await Promise.all(
+        [...topics].map(async (topic) => [topic, await this.#leadersIn(topic, signal)] as const),
+      ),
+    );
+    for (let index = 0; index < groups.length; index++) {
+      const group = groups[index]!;
+      const leader = this.#leaderOf(group, known.get(group.topic)!);
+      if (typeof leader !== 'number') {
+        results[index] = { fault: leader };
+        continue;
+      }
+      const same = byLeader.get(leader);
+      if (same === undefined) byLeader.set(leader, [index]);
+      else same.push(index);
+    }
+    await Promise.all(
+      [...byLeader].map(async ([leader, indexes]) => {
+        const own = indexes.map((index) => groups[index]!);
+        const lost = (): Result[] =>
+          own.map(() => ({ fault: faultOfAbort(`produce to node ${leader}`), unknown: true }));
+        const answered = await unlessAborted(this.#ask(leader, own, identity), signal, lost);
+        indexes.forEach((index, at) => (results[index] = answered[at]!));
+      }),
+    );
+    return results;
+  }
+
+  #leadersIn(topic: string, signal: AbortSignal): Promise<number[] | KafkaFault> {
+    return unlessAborted(this.#leaders(topic), signal, () =>
+      faultOfAbort(`look up topic ${topic}`),
+    );
+  }
+
+  #leaderOf({ topic, partition }: PartitionRecords, leaders: number[] | KafkaFault) {
+    const what = `produce to ${topic}`;
+    if (!Array.isArray(leaders)) return leaders;
+    const leader = leaders[partition] ?? -1;
+    if (leader < 0) {
+      this.#client.clearMetadata();
+      return faultOfBroker('LEADER_NOT_AVAILABLE', `${what}, partition ${partition}`);
+    }
+    const until = this.#throttled.get(leader);
+    if (until === undefined) return leader;
+    const afterMs = until - performance.now();
+    if (afterMs <= 0) {
+      this.#throttled.delete(leader);
+      return leader;
+    }
+    const message = `cannot ${what}: node ${leader} throttles this client by its quota`;
+    return { kind: 'retry', reason: 'throttled', message, afterMs } satisfies KafkaFault;
+  }
+
+  async #ask(
+    leader: number,
+    groups: readonly PartitionRecords[],
+    identity: Identity | undefined,
+  ): Promise<Result[]> {
+    const what = `produce to ${topicsOf(groups)}`;
+    let written = false;
+    try {
+      const connection = await this.#connection(leader);
+      const api = await produceApi(this.#client);
+      const batches: EncodedBatch[] = [];
+      for (const group of groups) batches.push(await this.#encode(group, identity));
+      written = true;
+      const { acks, requestTimeoutMs } = this.#options;
+      const response = await api(connection, acks, requestTimeoutMs, batches);
+      return this.#read(leader, groups, typeof response === 'boolean' ? undefined : response);
+    } catch (error) {
+      // The library throws the whole response when one partition of it failed.
+      const { response } = error as { response?: ProduceResponse };
+      if (response?.responses !== undefined) return this.#read(leader, groups, response);
+      this.#client.clearMetadata();
+      if (this.#client.closed) return groups.map(() => ({ fault: faultOfClose(what) }));
+      const fault = faultOf(error, what, this.#options.brokers);
+      return groups.map(() => ({ fault, unknown: written }));
+    }
+  }
+
+  async #encode(group: PartitionRecords, identity: Identity | undefined): Promise<EncodedBatch> {
+    const { compression, compressionLevel } = this.#options;
+    const { topic, partition, timestampMs } = group;
+    const batch = await encodeRecordBatch(group.records, {
+      compression,
+      timestampMs,
+      crc32c: checksum,
+      ...(compressionLevel === undefined ? {} : { level: compressionLevel }),
+      ...(identity === undefined ? {} : { sequence: identity.sequence(nameOfPartition(group)) }),
+    });
+    return { topic, partition, batch };
+  }
+
+  /** What each partition answered. Without a response, which `acks` 0 has not, all is well. */
+  #read(
+    leader: number,
+    groups: readonly PartitionRecords[],
+    response: ProduceResponse | undefined,
+  ): Result[] {
+    if (response === undefined) return groups.map(() => WRITTEN);
+    if (response.throttleTimeMs > 0) {
+      this.#throttled.set(leader, performance.now() + response.throttleTimeMs);
+    }
+    const codes = new Map<string, readonly [number, string | null | undefined]>();
+    for (const { name, partitionResponses } of response.responses) {
+      for (const { index, errorCode, errorMessage } of partitionResponses) {
+        codes.set(nameOfPartition({ topic: name, partition: index }), [errorCode, errorMessage]);
+      }
+    }
+    return groups.map((group) => {
+      const [code, said] = codes.get(nameOfPartition(group)) ?? [-1, null];
+      return this.#resultOf(group, nameOfCode(code), said);
+    });
+  }
+
+  #resultOf(
+    { topic, partition }: PartitionRecords,
+    error: string | undefined,
+    said: string | null | undefined,
+  ) {
+    if (error === undefined || error === 'DUPLICATE_SEQUENCE_NUMBER') return WRITTEN;
+    if (isStale(error)) this.#client.clearMetadata();
+    if (endsIdentity(error)) this.#identity = undefined;
+    const fault = faultOfBroker(error, `produce to ${topic}, partition ${partition}`, said);
+    // These come after the record was appended to the leader's log.
+    const unknown = error === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' || error === 'REQUEST_TIMED_OUT';
+    return { fault, unknown };
+  }
+
+  /** Node that leads each partition, -1 where nobody does. */
+  async #leaders(topic: string): Promise<number[] | KafkaFault> {
+    const what = `look up topic ${topic}`;
+    if (this.#client.closed) return faultOfClose(what);
+    try {
+      const { topics } = await this.#client.metadata({ topics: [topic] });
+      const found = topics.get(topic);
+      if (found !== undefined) return found.partitions.map(({ leader }) => leader);
+      return faultOfBroker('UNKNOWN_TOPIC_OR_PARTITION', what);
+    } catch (error) {
+      return faultOf(error, what, this.#options.brokers);
+    }
+  }
+
+  async #connection(node: number): Promise<Connection> {
+    const broker = this.#client.currentMetadata?.brokers.get(node);
+    if (broker === undefined) throw new Error(`node ${node} is gone`);
+    return new Promise((resolve, reject) => {
+      this.#client[kGetConnection](broker, (error, connection) => {
+        if (connection === undefined || error !== null) reject(error ?? new Error('closed'));
+        else resolve(connection);
+      });
+    });
+  }
+
+  /** Waits for a cluster that has just started and gives out no numbers yet. */
+  async #identify(signal: AbortSignal): Promise<Identity | KafkaFault> {
+    const what = 'get a producer id';
+    for (;;) {
+      this.#identity ??= this.#newIdentity();
+      const asked = this.#identity;
+      const answer = asked.catch((error: unknown) => {
+        if (this.#identity === asked) this.#identity = undefined;
+        return faultOf(error, what, this.#options.brokers);
+      });
+      const identity = await unlessAborted(answer, signal, () => faultOfAbort(what));
+      const early = !(identity instanceof Identity) && identity.reason.startsWith('coordinator_');
+      if (!early || signal.aborted) return identity;
+      await pause(REPEAT_MS, signal);
+    }
+  }
+
+  async #newIdentity(): Promise<Identity> {
+    const { producerId, producerEpoch } = await this.#client.initIdempotentProducer({});
+    return new Identity(producerId, producerEpoch);
+  }
+}
+
+function nameOfPartition({ topic, partition }: Pick<PartitionRecords, 'topic' | 'partition'>) {
+  return `${topic}/${partition}`;
+}
+
+function topicsOf(groups: readonly PartitionRecords[]): string {
+  return [...new Set(groups.map(({ topic }) => topic))].join(', ');
+}
+
+/** The library copies plain arrays before it computes, and its own buffers not. */
+function checksum(bytes: Buffer): number {
+  return crc32c(Writer.create().append(bytes).dynamicBuffer);
+}
