@@ -3,6 +3,7 @@ import { inspectConfig } from '../engine/config/load.ts';
 import { describeMistake, type Mistake } from '../engine/config/mistakes.ts';
 import { loadDefinitions } from '../engine/pipeline/build.ts';
 import { describeWay, formsIn, planTranslations } from '../engine/pipeline/forms.ts';
+import { describeQueueOfOneShard } from '../engine/queue/of-one-shard.ts';
 import { choose, parseArguments, sourcesOf } from './arguments.ts';
 import { dryRun } from './dry-run.ts';
 import { EXIT, type Terminal } from './terminal.ts';
@@ -29,6 +30,18 @@ function fields({ file, line, column, path, message, severity }: Mistake): Mista
   return { file, line, column, path, message, severity };
 }
 
+/** What one of several shards makes of sizes that are the gateway's. */
+function reportShares({ service, exporters }: Config, terminal: Terminal): void {
+  const { shards, pipelines } = service;
+  if (shards === 1) return;
+  const used = new Set(Object.values(pipelines).flatMap((pipeline) => pipeline.exporters));
+  for (const id of used) {
+    const queue = exporters[id]?.delivery?.queue;
+    if (queue?.enabled !== true) continue;
+    terminal.out(`${id}: each of ${shards} shards ${describeQueueOfOneShard(queue, shards)}`);
+  }
+}
+
 async function report(
   mistakes: readonly Mistake[],
   config: Config | undefined,
@@ -48,5 +61,6 @@ async function report(
   for (const pipeline of Object.values(config.service.pipelines)) {
     terminal.out(`${pipeline.id}: ${describeWay(pipeline, planTranslations(pipeline, formsOf))}`);
   }
+  reportShares(config, terminal);
   terminal.out(`the configuration is valid (sha256 ${config.hash})`);
 }

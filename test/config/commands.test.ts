@@ -19,6 +19,7 @@ exporters:
 extensions: {health_check: }
 service:
   extensions: [health_check]
+  shards: 4
   pipelines:
     traces: {receivers: [otlp], processors: [batch], exporters: [otlp_http/eu]}
 `,
@@ -46,7 +47,12 @@ async function millrace(words: readonly string[], registry: Registry = fakeRegis
 test('validate builds everything and shows the way of the data', async () => {
   const { code, out, err } = await millrace(['validate', '--config', GOOD]);
   assert.equal(code, 0, err);
-  assert.match(out, /^traces: otlp -> batch -> otlphttp\/eu\nthe configuration is valid \(sha256 /);
+  const lines = out.split('\n');
+  assert.deepEqual(lines.slice(0, 2), [
+    'traces: otlp -> batch -> otlphttp/eu',
+    'otlphttp/eu: each of 4 shards queues 250 requests and sends 3 at once (of queue_size 1000, num_consumers 10)',
+  ]);
+  assert.match(lines[2] ?? '', /^the configuration is valid \(sha256 /);
   assert.match(err, /^note: .*good\.yaml:2:14 processors\.batch: is mapped/);
 });
 
@@ -118,6 +124,7 @@ test('print-config merges, expands and hides secrets unless told otherwise', asy
     extensions: { health_check: {} },
     service: {
       extensions: ['health_check'],
+      shards: 4,
       pipelines: {
         traces: { receivers: ['otlp'], processors: ['batch'], exporters: ['otlp_http/eu'] },
       },

@@ -129,8 +129,16 @@ function queueSchema(numConsumers: number) {
         .boolean()
         .default(true)
         .describe('Without a queue the client waits for the delivery itself.'),
-      num_consumers: z.int().min(1).default(numConsumers).describe('Requests under way at once.'),
-      queue_size: z.int().min(1).default(1000).describe('Room in the queue, in units of `sizer`.'),
+      num_consumers: z
+        .int()
+        .min(1)
+        .default(numConsumers)
+        .describe('Requests under way at once; shards share it, one each at least.'),
+      queue_size: z
+        .int()
+        .min(1)
+        .default(1000)
+        .describe('Room in the queue, in units of `sizer`; shards share it.'),
       sizer: z
         .enum(['requests', 'items', 'bytes'])
         .optional()

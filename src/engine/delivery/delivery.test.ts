@@ -18,7 +18,7 @@ import { InlineDelivery } from './inline-delivery.ts';
 
 const REFUSED: Outcome = { kind: 'rejected', reason: 'invalid', message: 'the backend says no' };
 
-async function open(queue: Partial<QueueConfig> = {}) {
+async function open(queue: Partial<QueueConfig> = {}, shards = 1) {
   const { context, clock, numbers, lines } = stand();
   const backend = new Backend();
   const ledger = new Account();
@@ -26,7 +26,7 @@ async function open(queue: Partial<QueueConfig> = {}) {
     exporterId: 'x',
     signal: 'traces' as const,
     exporter: backend,
-    context,
+    context: { ...context, shard: { index: 0, count: shards } },
     ledger,
     maxBytes: 1e9,
     split: splitBytes,
@@ -224,4 +224,27 @@ test('without a queue the caller hears what became of the batch', async () => {
   await clock.advance(301_000);
   assert.equal((await answer).kind, 'retry');
   assert.deepEqual(books(), { accepted: 7, sent: 1, dropped: 6, held: 0 });
+});
+
+test('each of several shards fills its part of a batch and has its part of the requests under way', async () => {
+  const queue = { numConsumers: 8, batch: { ...BATCH, minSize: 8192 } };
+  const { delivery, backend } = await open(queue, 4);
+  const answer = backend.hang();
+  for (let index = 0; index < 7; index++) await delivery.consume(batch({ items: 1024 }));
+  await idle();
+  assert.equal(backend.underWay, 2);
+  answer(ACCEPTED);
+  await idle();
+  assert.deepEqual(
+    backend.sent.map(({ items }) => items),
+    [2048, 2048, 2048],
+  );
+});
+
+test('a request that all shards together could queue is not refused by one of them', async () => {
+  const { delivery, backend } = await open({ sizer: 'items', size: 100 }, 4);
+  assert.equal(await delivery.consume(batch({ items: 100 })), ACCEPTED);
+  assert.equal((await delivery.consume(batch({ items: 101 }))).kind, 'rejected');
+  await idle();
+  assert.equal(backend.items, 100);
 });

@@ -3,6 +3,7 @@ import type { Consumer } from '../../contract/component.ts';
 import type { Outcome } from '../../contract/outcome.ts';
 import type { DeliveryConfig } from '../config/config.ts';
 import { MemoryQueue } from '../queue/memory-queue.ts';
+import { queueOfOneShard } from '../queue/of-one-shard.ts';
 import type { Lease, Queue } from '../queue/queue.ts';
 import { attempts, bug } from './attempts.ts';
 import { Batcher } from './batcher.ts';
@@ -17,6 +18,7 @@ import { type Send, UNSENT } from './timeout.ts';
  *
  * One loop takes from the queue and fills the batcher; at most `num_consumers` requests are
  * under way, and while all are, nothing is taken: what waits, waits in the queue, in turns.
+ * Sizes in the settings are those of the gateway; this shard takes its part of them.
  */
 export class QueuedDelivery implements Delivery {
   readonly delivered: Consumer = { consume: (batch) => this.#offer(batch, true) };
@@ -35,9 +37,10 @@ export class QueuedDelivery implements Delivery {
   #loop: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: DeliveryConfig, options: DeliveryOptions) {
+  constructor(whole: DeliveryConfig, options: DeliveryOptions) {
     const { exporterId, signal, context, ledger, maxBytes, tenantShare = 1 } = options;
-    const { clock } = context;
+    const { clock, shard } = context;
+    const config = { ...whole, queue: queueOfOneShard(whole.queue, shard.count) };
     const { batch } = config.queue;
     const books = new Books(exporterId, signal, context);
     this.#config = config;
@@ -46,7 +49,8 @@ export class QueuedDelivery implements Delivery {
     this.waits = config.queue.blockOnOverflow;
     const observer = observerOf(books, this.#gauges);
     const metadataKeys = batch?.metadataKeys ?? [];
-    const bounds = { config: config.queue, maxBytes, tenantShare, metadataKeys };
+    const largest = whole.queue.size;
+    const bounds = { config: config.queue, largest, maxBytes, tenantShare, metadataKeys };
     this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer });
     const ship = (shipment: Shipment) => this.#ship(shipment);
     const { split } = options;

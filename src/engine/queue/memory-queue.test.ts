@@ -17,6 +17,7 @@ function open(config: Partial<typeof QUEUE> = {}, more: Partial<MemoryQueueOptio
   const queue = new MemoryQueue({
     config: { ...QUEUE, ...config },
     maxBytes: 1e9,
+    largest: config.size ?? QUEUE.size,
     metadataKeys: [],
     ledger,
     clock,
@@ -77,6 +78,17 @@ test('a refusal says when to come back, from the rate at which the queue drains'
 test('a batch larger than the whole queue is refused for good', async () => {
   const { queue } = open({ sizer: 'items', size: 10 });
   const outcome = await queue.offer(batch({ items: 11 }));
+  assert.equal(outcome.kind === 'rejected' && outcome.fault, 'too_large');
+});
+
+test('a batch that only the queues of all shards together could hold passes alone', async () => {
+  const { queue } = open({ sizer: 'items', size: 10 }, { largest: 20 });
+  assert.equal(await queue.offer(batch({ items: 20 })), ACCEPTED);
+  assert.equal((await queue.offer(batch({ items: 1 }))).kind, 'retry');
+  (await take(queue)).settle(ACCEPTED);
+  assert.equal(await queue.offer(batch({ items: 1 })), ACCEPTED);
+  assert.equal((await queue.offer(batch({ items: 20 }))).kind, 'retry');
+  const outcome = await queue.offer(batch({ items: 21 }));
   assert.equal(outcome.kind === 'rejected' && outcome.fault, 'too_large');
 });
 

@@ -15,6 +15,8 @@ export interface MemoryQueueOptions {
    * be larger; it then is alone.
    */
   readonly maxBytes: number;
+  /** The largest batch that is ever taken, in units of the sizer: above the size, alone. */
+  readonly largest: number;
   /**
    * Share of both bounds that one tenant may hold, 0 to 1; 1 when absent. Where callers wait for
    * room they take turns, and it does not apply.
@@ -185,7 +187,9 @@ export class MemoryQueue implements Queue {
   }
 
   #fits(batch: Batch): boolean {
-    if (this.size + this.#costOf(batch) > this.capacity) return false;
+    const cost = this.#costOf(batch);
+    if (cost > this.#options.largest) return false;
+    if (this.size + cost > this.capacity && this.size > 0) return false;
     return this.bytes + batch.byteLength <= this.#options.maxBytes || this.bytes === 0;
   }
 
@@ -210,9 +214,9 @@ export class MemoryQueue implements Queue {
 
   #tooLarge(batch: Batch): Outcome | undefined {
     const cost = this.#costOf(batch);
-    if (cost > this.capacity) {
-      const unit = this.#options.config.sizer;
-      const message = `request of ${cost} ${unit} is larger than the sending queue of ${this.capacity}; raise sending_queue.queue_size`;
+    const { config, largest } = this.#options;
+    if (cost > largest) {
+      const message = `request of ${cost} ${config.sizer} is larger than the sending queue of ${largest}; raise sending_queue.queue_size`;
       return { kind: 'rejected', reason: 'larger_than_queue', message, fault: 'too_large' };
     }
     return undefined;

@@ -7,7 +7,7 @@ import type { Outcome } from '../../contract/outcome.ts';
  * when the batch is as safe as this queue makes it, which is what "accepted" then means.
  */
 export interface Queue extends Lifecycle {
-  /** In the unit of the sizer, counting what is out for delivery. Never above `capacity`. */
+  /** In the unit of the sizer, counting what is out for delivery. Above `capacity` only by one batch. */
   readonly size: number;
   readonly capacity: number;
   /** Bytes held, counting what is out for delivery. */
