@@ -8,7 +8,7 @@ import { numberOf, RequestWalk } from '../../src/formats/otlp/walk.ts';
 import { knownIndex, validateRequest, wantedIndex } from '../../src/formats/otlp/validate.ts';
 import type { Bytes } from '../../src/contract/batch.ts';
 import { FieldCursor } from '../../src/wire/cursor.ts';
-import { keyMarkOf } from '../../src/wire/item-index.ts';
+import { type ItemIndex, keyMarkOf } from '../../src/wire/item-index.ts';
 import { batchWith, request, sampler } from '../sampling/stand.ts';
 import { generateRequest } from './otlp-requests.ts';
 
@@ -91,6 +91,10 @@ interface Item {
   readonly keys: readonly string[];
 }
 
+function standing({ tagStart, start, end, idAt, textAt }: ItemIndex): Omit<Item, 'keys'> {
+  return { tagStart, start, end, idAt, textAt };
+}
+
 /** Validated, so that its index is known. */
 function indexed(signal: Sampled, bytes: Bytes): Bytes {
   wantedIndex(signal, NONE);
@@ -107,8 +111,7 @@ describe('the index of the items', () => {
         assert.ok(index);
         for (const { keys, ...item } of found(signal, bytes)) {
           assert.ok(index.nextBefore(item.tagStart + 1));
-          const { tagStart, start, end, idAt, textAt } = index;
-          assert.deepEqual({ tagStart, start, end, idAt, textAt }, item);
+          assert.deepEqual(standing(index), item);
           for (const key of SOUGHT) {
             if (keys.includes(key.toString())) assert.ok(index.mayHave([keyMarkOf(key)]));
           }
