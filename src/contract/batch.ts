@@ -46,6 +46,14 @@ export interface Origin {
   readonly clientAddress?: string;
 }
 
+/** The origin of what came with a request to the receiver of this id. */
+export function originOf(request: Omit<Origin, 'receiver'>, receiver: string): Origin {
+  const { receivedAt, tenant, metadata, clientAddress } = request;
+  return clientAddress === undefined
+    ? { receiver, tenant, receivedAt, metadata }
+    : { receiver, tenant, receivedAt, metadata, clientAddress };
+}
+
 /** A batch of one chunk. */
 export function batchOf(
   bytes: Bytes,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { payloadOf } from '../../bench/load/payload.ts';
-import { encodePartialSuccess } from '../../src/formats/otlp/reply.ts';
-import { encodeStatus } from '../../src/formats/otlp/reply-status.ts';
+import { encodePartialSuccess } from '../../src/formats/otlp/reply/partial-success.ts';
+import { encodeStatus } from '../../src/formats/otlp/reply/status.ts';
 import { eventually, valueOf } from '../ends/gateway.ts';
 import type { Backend, Verdict } from './ends/backend.ts';
 import { assertBalanced, booksOf, dropReasons } from './ends/books.ts';

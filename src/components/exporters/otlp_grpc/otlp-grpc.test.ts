@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import { batchOfNames, exporterContext } from '../../../../test/ends/exporter.ts';
-import { encodePartialSuccess } from '../../../formats/otlp/reply.ts';
-import { encodeStatus } from '../../../formats/otlp/reply-status.ts';
+import { encodePartialSuccess } from '../../../formats/otlp/reply/partial-success.ts';
+import { encodeStatus } from '../../../formats/otlp/reply/status.ts';
 import definition from './index.ts';
 
 const FOREVER = new AbortController().signal;

@@ -3,8 +3,11 @@ import type { Exporter } from '../../../contract/component.ts';
 import type { Context, Logger } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { encodeJson } from '../../../formats/otlp/json/encode.ts';
-import { decodePartialSuccess, type ReplyFormat } from '../../../formats/otlp/reply.ts';
-import { decodeStatus } from '../../../formats/otlp/reply-status.ts';
+import {
+  decodePartialSuccess,
+  type ReplyFormat,
+} from '../../../formats/otlp/reply/partial-success.ts';
+import { decodeStatus } from '../../../formats/otlp/reply/status.ts';
 import { InFlight } from '../../../net/client/in-flight.ts';
 import { refusalOf } from '../../../net/client/refusal.ts';
 import { ClientTls } from '../../../net/client-tls.ts';

@@ -7,8 +7,8 @@ import { type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
 import { batchOfNames, exporterContext } from '../../../../test/ends/exporter.ts';
 import type { Batch } from '../../../contract/batch.ts';
-import { encodePartialSuccess } from '../../../formats/otlp/reply.ts';
-import { encodeStatus } from '../../../formats/otlp/reply-status.ts';
+import { encodePartialSuccess } from '../../../formats/otlp/reply/partial-success.ts';
+import { encodeStatus } from '../../../formats/otlp/reply/status.ts';
 import definition from './index.ts';
 
 const FOREVER = new AbortController().signal;

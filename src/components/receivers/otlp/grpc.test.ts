@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import grpc from '@grpc/grpc-js';
-import { decodePartialSuccess } from '../../../formats/otlp/reply.ts';
-import { decodeStatus } from '../../../formats/otlp/reply-status.ts';
+import { decodePartialSuccess } from '../../../formats/otlp/reply/partial-success.ts';
+import { decodeStatus } from '../../../formats/otlp/reply/status.ts';
 import { type Running, startReceiver } from './fixture.test.ts';
 
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';

@@ -1,8 +1,8 @@
 import type { Bytes, Signal } from '../../../contract/batch.ts';
 import type { Permit } from '../../../contract/component.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
-import { encodeStatus } from '../../../formats/otlp/reply-status.ts';
-import { encodePartialSuccess } from '../../../formats/otlp/reply.ts';
+import { encodeStatus } from '../../../formats/otlp/reply/status.ts';
+import { encodePartialSuccess } from '../../../formats/otlp/reply/partial-success.ts';
 import { tooLarge } from '../../../net/decompress.ts';
 import type { GrpcCall, GrpcHead, GrpcReply } from '../../../net/grpc.ts';
 import { GRPC, statusOf } from '../../../net/status.ts';

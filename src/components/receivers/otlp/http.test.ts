@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { request } from 'undici';
 import type { Outcome } from '../../../contract/outcome.ts';
-import { decodePartialSuccess, type ReplyFormat } from '../../../formats/otlp/reply.ts';
-import { decodeStatus } from '../../../formats/otlp/reply-status.ts';
+import {
+  decodePartialSuccess,
+  type ReplyFormat,
+} from '../../../formats/otlp/reply/partial-success.ts';
+import { decodeStatus } from '../../../formats/otlp/reply/status.ts';
 import { type Running, startReceiver } from './fixture.test.ts';
 
 const PROTOBUF = 'application/x-protobuf';

@@ -1,8 +1,11 @@
 import type { Bytes, Signal } from '../../../contract/batch.ts';
 import type { Permit } from '../../../contract/component.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
-import { encodeStatus } from '../../../formats/otlp/reply-status.ts';
-import { encodePartialSuccess, type ReplyFormat } from '../../../formats/otlp/reply.ts';
+import { encodeStatus } from '../../../formats/otlp/reply/status.ts';
+import {
+  encodePartialSuccess,
+  type ReplyFormat,
+} from '../../../formats/otlp/reply/partial-success.ts';
 import { tooLarge, unsupported } from '../../../net/decompress.ts';
 import type { HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
 import { formatRetryAfter, statusOf } from '../../../net/status.ts';
