@@ -168,7 +168,7 @@ export interface ReceiverDefinition<C = unknown> extends Definition<C> {
   listens?(config: C): readonly Listen[];
 }
 
-/** An address a receiver binds. */
+/** An address that a component binds. */
 export interface Listen {
   /** `host:port`, or a path for unix sockets. */
   readonly address: string;
@@ -243,6 +243,8 @@ export interface ExporterDefinition<C = unknown> extends Definition<C> {
   /** Whether the shared delivery keys (`sending_queue`, …) apply, and with which defaults. */
   readonly delivery: DeliveryDefaults | 'none';
   create(config: C, context: Context): Exporter;
+  /** Addresses it will bind, so that the supervisor can probe them before any shard does. */
+  listens?(config: C): readonly Listen[];
 }
 
 /** Where an exporter's defaults of the shared keys differ from the usual. */
