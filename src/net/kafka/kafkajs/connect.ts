@@ -19,7 +19,7 @@ export interface Connected {
    * Ends every connection at once. kafkajs itself waits for answers before it lets go of one, and
    * a broker that hangs gives none.
    */
-  destroy(): void;
+  readonly destroy: () => void;
 }
 
 /** The library set up, its known defects mended. It retries nothing by itself. */

@@ -163,12 +163,13 @@ export class KafkajsConsumer implements KafkaConsumer {
     return faultOfClose(what);
   }
 
-  #take({ batch, pause: hold }: EachBatchPayload): void {
+  #take(payload: EachBatchPayload): void {
+    const { batch } = payload;
     const { topic, partition } = batch;
     const records = batch.messages.map(recordOf);
     const highWatermark = BigInt(batch.highWatermark);
     const goOn = this.#events?.records({ topic, partition, records, highWatermark }) ?? false;
-    if (!goOn) hold();
+    if (!goOn) payload.pause();
   }
 }
 

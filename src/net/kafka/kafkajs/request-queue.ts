@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 const WHERE = 'kafkajs/src/network/requestQueue';
@@ -20,7 +20,7 @@ export function mendRequestQueue(): void {
   mended = true;
   const { prototype } = createRequire(import.meta.url)(WHERE) as { prototype: RequestQueue };
   const schedule = prototype.scheduleCheckPendingRequests;
-  prototype.scheduleCheckPendingRequests = function scheduleWhenWaiting(this: RequestQueue): void {
+  prototype.scheduleCheckPendingRequests = function scheduleWhenWaiting() {
     if (this.pending.length > 0) schedule.call(this);
   };
 }

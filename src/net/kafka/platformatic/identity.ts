@@ -41,7 +41,7 @@ export class Turns {
       giveBack = resolve;
     });
     for (const partition of partitions) this.#last.set(partition, done);
-    await Promise.all(before);
+    for (const turn of before) await turn;
     return () => {
       for (const partition of partitions) {
         if (this.#last.get(partition) === done) this.#last.delete(partition);

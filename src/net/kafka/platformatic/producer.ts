@@ -1,4 +1,4 @@
-import { type Connection, crc32c, kGetConnection, Producer, Writer } from '@platformatic/kafka';
+import { crc32c, Producer, Writer } from '@platformatic/kafka';
 import { pause, unlessAborted } from '../abort.ts';
 import type { KafkaFault, KafkaProducer, PartitionRecords, ProducerOptions } from '../client.ts';
 import { endsIdentity, faultOfAbort, faultOfBroker, faultOfClose, isStale } from '../fault.ts';
@@ -6,6 +6,7 @@ import { encodeRecordBatch } from '../record-batch.ts';
 import { baseOptions, quiet } from './connect.ts';
 import { faultOf, nameOfCode } from './errors.ts';
 import { Identity, Turns } from './identity.ts';
+import { Leaders } from './leaders.ts';
 import { type EncodedBatch, produceApi, type ProduceResponse } from './produce.ts';
 
 type Answer = KafkaFault | undefined;
@@ -30,8 +31,7 @@ export class PlatformaticProducer implements KafkaProducer {
   readonly #options: ProducerOptions;
   readonly #client: Producer;
   readonly #turns = new Turns();
-  /** When a broker that throttles takes requests again, by node. */
-  readonly #throttled = new Map<number, number>();
+  readonly #leaders: Leaders;
   #identity: Promise<Identity> | undefined;
 
   constructor(options: ProducerOptions) {
@@ -43,11 +43,12 @@ export class PlatformaticProducer implements KafkaProducer {
         autocreateTopics: options.allowAutoTopicCreation,
       }),
     );
+    this.#leaders = new Leaders(this.#client, options.brokers);
   }
 
   async partitions(topic: string, signal: AbortSignal): Promise<number | KafkaFault> {
     for (let tries = 1; ; tries++) {
-      const found = await this.#leadersIn(topic, signal);
+      const found = await this.#leaders.find(topic, signal);
       if (Array.isArray(found)) return found.length;
       const created =
         this.#options.allowAutoTopicCreation && /unknown_topic|leader_not/.test(found.reason);
@@ -83,7 +84,7 @@ export class PlatformaticProducer implements KafkaProducer {
   async #sendOnce(groups: readonly PartitionRecords[], signal: AbortSignal): Promise<Answer[]> {
     const identity = await this.#identify(signal);
     if (!(identity instanceof Identity)) return groups.map(() => identity);
-    const answers = new Array<Answer>(groups.length);
+    const answers: Answer[] = groups.map(() => undefined);
     let open = groups.map((_, index) => index);
     for (;;) {
       const asked = open.map((index) => groups[index]!);
@@ -115,17 +116,17 @@ export class PlatformaticProducer implements KafkaProducer {
     identity: Identity | undefined,
     signal: AbortSignal,
   ): Promise<Result[]> {
-    const results = new Array<Result>(groups.length);
+    const results: Result[] = groups.map(() => WRITTEN);
     const byLeader = new Map<number, number[]>();
     const topics = new Set(groups.map(({ topic }) => topic));
     const known = new Map(
       await Promise.all(
-        [...topics].map(async (topic) => [topic, await this.#leadersIn(topic, signal)] as const),
+        [...topics].map(async (topic) => [topic, await this.#leaders.find(topic, signal)] as const),
       ),
     );
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index]!;
-      const leader = this.#leaderOf(group, known.get(group.topic)!);
+      const leader = this.#leaders.of(group, known.get(group.topic)!);
       if (typeof leader !== 'number') {
         results[index] = { fault: leader };
         continue;
@@ -146,31 +147,6 @@ export class PlatformaticProducer implements KafkaProducer {
     return results;
   }
 
-  #leadersIn(topic: string, signal: AbortSignal): Promise<number[] | KafkaFault> {
-    return unlessAborted(this.#leaders(topic), signal, () =>
-      faultOfAbort(`look up topic ${topic}`),
-    );
-  }
-
-  #leaderOf({ topic, partition }: PartitionRecords, leaders: number[] | KafkaFault) {
-    const what = `produce to ${topic}`;
-    if (!Array.isArray(leaders)) return leaders;
-    const leader = leaders[partition] ?? -1;
-    if (leader < 0) {
-      this.#client.clearMetadata();
-      return faultOfBroker('LEADER_NOT_AVAILABLE', `${what}, partition ${partition}`);
-    }
-    const until = this.#throttled.get(leader);
-    if (until === undefined) return leader;
-    const afterMs = until - performance.now();
-    if (afterMs <= 0) {
-      this.#throttled.delete(leader);
-      return leader;
-    }
-    const message = `cannot ${what}: node ${leader} throttles this client by its quota`;
-    return { kind: 'retry', reason: 'throttled', message, afterMs } satisfies KafkaFault;
-  }
-
   async #ask(
     leader: number,
     groups: readonly PartitionRecords[],
@@ -179,7 +155,7 @@ export class PlatformaticProducer implements KafkaProducer {
     const what = `produce to ${topicsOf(groups)}`;
     let written = false;
     try {
-      const connection = await this.#connection(leader);
+      const connection = await this.#leaders.connection(leader);
       const api = await produceApi(this.#client);
       const batches: EncodedBatch[] = [];
       for (const group of groups) batches.push(await this.#encode(group, identity));
@@ -218,9 +194,7 @@ export class PlatformaticProducer implements KafkaProducer {
     response: ProduceResponse | undefined,
   ): Result[] {
     if (response === undefined) return groups.map(() => WRITTEN);
-    if (response.throttleTimeMs > 0) {
-      this.#throttled.set(leader, performance.now() + response.throttleTimeMs);
-    }
+    this.#leaders.throttle(leader, response.throttleTimeMs);
     const codes = new Map<string, readonly [number, string | null | undefined]>();
     for (const { name, partitionResponses } of response.responses) {
       for (const { index, errorCode, errorMessage } of partitionResponses) {
@@ -245,31 +219,6 @@ export class PlatformaticProducer implements KafkaProducer {
     // These come after the record was appended to the leader's log.
     const unknown = error === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' || error === 'REQUEST_TIMED_OUT';
     return { fault, unknown };
-  }
-
-  /** Node that leads each partition, -1 where nobody does. */
-  async #leaders(topic: string): Promise<number[] | KafkaFault> {
-    const what = `look up topic ${topic}`;
-    if (this.#client.closed) return faultOfClose(what);
-    try {
-      const { topics } = await this.#client.metadata({ topics: [topic] });
-      const found = topics.get(topic);
-      if (found !== undefined) return found.partitions.map(({ leader }) => leader);
-      return faultOfBroker('UNKNOWN_TOPIC_OR_PARTITION', what);
-    } catch (error) {
-      return faultOf(error, what, this.#options.brokers);
-    }
-  }
-
-  async #connection(node: number): Promise<Connection> {
-    const broker = this.#client.currentMetadata?.brokers.get(node);
-    if (broker === undefined) throw new Error(`node ${node} is gone`);
-    return new Promise((resolve, reject) => {
-      this.#client[kGetConnection](broker, (error, connection) => {
-        if (connection === undefined || error !== null) reject(error ?? new Error('closed'));
-        else resolve(connection);
-      });
-    });
   }
 
   /** Waits for a cluster that has just started and gives out no numbers yet. */
