@@ -10,6 +10,7 @@ export default {
   stability: 'beta',
   signals: ['metrics'],
   forms: ['prometheus'],
+  key: () => 'series',
   translation: translationOf,
   schema,
   notes: translationNotes,
