@@ -43,7 +43,7 @@ export interface RawRequest {
   readonly metadata: Metadata;
   readonly clientAddress?: string;
   /** What it came over; a label of the receiver's metrics. `http` when absent. */
-  readonly transport?: 'grpc' | 'http';
+  readonly transport?: 'grpc' | 'http' | 'kafka';
   /** Milliseconds since the epoch, with fraction. */
   readonly receivedAt: number;
 }
@@ -98,8 +98,12 @@ export interface Intake {
     outcome: Outcome,
     transport?: RawRequest['transport'],
   ): void;
-  /** Whose data this is, from the request's headers; a refusal when they do not say it well. */
-  tenantOf(headers: HeaderLookup): string | Outcome;
+  /**
+   * Whose data this is, from the request's headers; a refusal when they do not say it well. `named`
+   * is what else the receiver was told to believe, such as the name of a topic: it goes before
+   * the headers and must be a valid id too.
+   */
+  tenantOf(headers: HeaderLookup, named?: string): string | Outcome;
 }
 
 /** Header or gRPC metadata values by lower-case name; an empty list when absent. */

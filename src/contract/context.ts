@@ -1,4 +1,4 @@
-import type { Bytes } from './batch.ts';
+import type { Bytes, Signal } from './batch.ts';
 
 /** All a component may reach besides its configuration. Tests pass a fake one. */
 export interface Context {
@@ -17,6 +17,8 @@ export interface Context {
    * shard 0 alone, whatever this says. `alone` when absent.
    */
   readonly listen?: 'shared' | 'alone' | 'none';
+  /** Of a receiver: signals of the pipelines that name it; nobody takes others from it. */
+  readonly signals?: readonly Signal[];
   /** Of an exporter: when an attempt will be aborted, to be told to its backend. Absent: never. */
   readonly timeoutMs?: number;
   /** The same component in the other shards; absent where there is one shard only. */

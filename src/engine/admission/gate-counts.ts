@@ -27,7 +27,7 @@ export class GateCounts {
   readonly #meter: Meter;
   readonly #receiver: string;
   readonly #http: TransportCounts;
-  #grpc: TransportCounts | undefined;
+  readonly #others = new Map<Transport, TransportCounts>();
 
   constructor(meter: Meter, receiver: string) {
     this.#meter = meter;
@@ -35,11 +35,15 @@ export class GateCounts {
     this.#http = new TransportCounts(meter, { receiver, transport: 'http' });
   }
 
-  /** The counts of one transport. Those of gRPC appear with the first request over it. */
+  /** The counts of one transport. Those of others than HTTP appear with the first request. */
   over(transport: Transport = 'http'): TransportCounts {
     if (transport === 'http') return this.#http;
-    this.#grpc ??= new TransportCounts(this.#meter, { receiver: this.#receiver, transport });
-    return this.#grpc;
+    let counts = this.#others.get(transport);
+    if (counts === undefined) {
+      counts = new TransportCounts(this.#meter, { receiver: this.#receiver, transport });
+      this.#others.set(transport, counts);
+    }
+    return counts;
   }
 }
 

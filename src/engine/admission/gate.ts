@@ -104,8 +104,8 @@ export class Gate implements Intake {
     this.#countRefused({ tenant, transport }, outcome);
   }
 
-  tenantOf(headers: HeaderLookup): string | Outcome {
-    return tenantOf(this.#options.tenancy, headers);
+  tenantOf(headers: HeaderLookup, named?: string): string | Outcome {
+    return tenantOf(this.#options.tenancy, headers, named);
   }
 
   /** Waits for the tenant's turn, then decodes and delivers. */

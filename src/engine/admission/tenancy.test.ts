@@ -41,3 +41,12 @@ test('TEN-2: a request without a tenant is unauthenticated when one is required'
 test('TEN-5: a tenant header given twice is invalid, whatever it says', () => {
   assert.equal(tenant({ 'x-scope-orgid': ['a', 'a'] }), 'invalid tenant_invalid');
 });
+
+test('what a receiver was told to believe goes before headers, and must be a valid id too', () => {
+  const tenancy = { headers: ['x-scope-orgid'], default: 'anonymous' };
+  const headers = (name: string) => (name === 'x-scope-orgid' ? ['of-header'] : []);
+  assert.equal(tenantOf(tenancy, headers, 'of-topic'), 'of-topic');
+  assert.equal(tenantOf(tenancy, headers, undefined), 'of-header');
+  const refusal = tenantOf(tenancy, headers, 'a/b');
+  assert.ok(typeof refusal === 'object' && refusal.kind === 'rejected');
+});

@@ -9,9 +9,14 @@ const RESERVED: ReadonlySet<string> = new Set(['.', '..', '__mimir_cluster']);
 /**
  * Whose data a request is: the first configured header that is present says, else the default.
  * A header given twice or holding anything but a valid id refuses the request as invalid; no
- * header and no default refuses it as unauthenticated.
+ * header and no default refuses it as unauthenticated. `named` is believed before any header.
  */
-export function tenantOf(tenancy: TenancyConfig, headers: HeaderLookup): string | Outcome {
+export function tenantOf(
+  tenancy: TenancyConfig,
+  headers: HeaderLookup,
+  named?: string,
+): string | Outcome {
+  if (named !== undefined) return isTenant(named) ? named : invalid(describe('the request', named));
   for (const name of tenancy.headers) {
     const values = headers(name);
     const value = values[0];

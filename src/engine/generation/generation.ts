@@ -1,3 +1,4 @@
+import type { Signal } from '../../contract/batch.ts';
 import type { RawRequest, Receiver, Reply } from '../../contract/component.ts';
 import type { Outcome } from '../../contract/outcome.ts';
 import type { Registry } from '../../contract/registry.ts';
@@ -79,7 +80,10 @@ export class Generation {
       }
       const { default: definition } = await load();
       const gate = admission.gate(id, (signal) => pipelines.entry(id, signal));
-      const receiver = definition.create(section.settings, gate, contextOf('receivers', id));
+      const receiver = definition.create(section.settings, gate, {
+        ...contextOf('receivers', id),
+        signals: signalsOf(config, id),
+      });
       gate.bind(receiver);
       receivers.push({ id, receiver });
     }
@@ -139,6 +143,13 @@ export function receiversInUse(config: Config): readonly string[] {
     for (const id of pipeline.receivers) used.add(id);
   }
   return [...used];
+}
+
+/** Signals of the pipelines that name a receiver. */
+function signalsOf(config: Config, receiver: string): readonly Signal[] {
+  const pipelines = Object.values(config.service.pipelines);
+  const takers = pipelines.filter(({ receivers }) => receivers.includes(receiver));
+  return [...new Set(takers.map(({ signal }) => signal))];
 }
 
 function messageOf(error: unknown): string {
