@@ -67,7 +67,7 @@ export async function runCollector(
   const collector = new Collector(config, options, plan);
   await collector.start(
     registry,
-    listens.map(({ receiver, address }) => `${receiver} on ${address}`),
+    listens.map(({ owner, address }) => `${owner} on ${address}`),
   );
   return collector;
 }

@@ -21,6 +21,7 @@ export const registry: Registry = {
     nop: () => import('./components/exporters/nop/index.ts'),
     otlp_grpc: () => import('./components/exporters/otlp_grpc/index.ts'),
     otlp_http: () => import('./components/exporters/otlp_http/index.ts'),
+    prometheus: () => import('./components/exporters/prometheus/index.ts'),
     prometheus_remote_write: () =>
       import('./components/exporters/prometheus_remote_write/index.ts'),
   },

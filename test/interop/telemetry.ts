@@ -126,20 +126,27 @@ export async function makeMetrics(): Promise<ResourceMetrics> {
     ],
   });
   const meter = provider.getMeter('shop.metrics', '3.0.0');
-  meter.createCounter('orders', { unit: '{order}' }).add(9007199254740991, { region: 'eu' });
+  meter
+    .createCounter('orders', { unit: '{order}', description: 'Orders so far' })
+    .add(9007199254740991, { region: 'eu' });
   meter.createCounter('disk.io', { unit: 'By', description: 'Read and "written"' }).add(4096, {
     'disk.name': 'a\\b',
     write: true,
   });
-  meter.createUpDownCounter('queue').add(-7);
-  meter.createGauge('cpu.utilization', { unit: '1' }).record(0.25, { cpu: 1 });
-  meter.createGauge('temperature', { unit: 'Cel' }).record(-0.1, { place: '' });
+  meter.createUpDownCounter('queue', { description: 'Orders that wait' }).add(-7);
+  meter
+    .createGauge('cpu.utilization', { unit: '1', description: 'Share in use' })
+    .record(0.25, { cpu: 1 });
+  meter
+    .createGauge('temperature', { unit: 'Cel', description: 'Of the air' })
+    .record(-0.1, { place: '' });
   const latency = meter.createHistogram('latency', {
     unit: 's',
+    description: 'Time to pay',
     advice: { explicitBucketBoundaries: [0.1, 1, 10] },
   });
   for (const value of [0.05, 0.5, 5, 50]) latency.record(value, { route: '/pay' });
-  const sizes = meter.createHistogram('sizes', { unit: 'By' });
+  const sizes = meter.createHistogram('sizes', { unit: 'By', description: 'Of requests' });
   for (const value of [0, 1, 1000, 123456]) sizes.record(value);
   await reader.forceFlush();
   const metrics = memory.getMetrics()[0];

@@ -18,7 +18,7 @@ function listen(where: net.ListenOptions): Promise<{ port: number; close: () => 
 }
 
 function tcp(receiver: string, address: string) {
-  return { receiver, address, transport: 'tcp' as const };
+  return { owner: `receiver ${receiver}`, address, transport: 'tcp' as const };
 }
 
 describe('probing addresses', () => {
@@ -66,7 +66,7 @@ describe('probing addresses', () => {
   test('a unix socket is taken when somebody answers, not when its file was left over', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'probe-'));
     const path = join(folder, 'otlp.sock');
-    const probed = { receiver: 'a', address: path, transport: 'unix' as const };
+    const probed = { owner: 'receiver a', address: path, transport: 'unix' as const };
     await probeAddresses([probed]);
     const { close } = await listen({ path });
     await assert.rejects(probeAddresses([probed]), /cannot listen on .*otlp\.sock for receiver a/);

@@ -2,10 +2,10 @@ import net from 'node:net';
 import { splitHostPort } from '../../net/listen/listener.ts';
 import { findPortHolder } from './port-holder.ts';
 
-/** An address that a receiver will bind in every shard. */
+/** An address that a component will bind in every shard. */
 export interface ProbedAddress {
-  /** Id of the receiver, for the message. */
-  readonly receiver: string;
+  /** Kind and id of the component, for the message: `receiver otlp`. */
+  readonly owner: string;
   readonly address: string;
   readonly transport: 'tcp' | 'unix';
 }
@@ -21,7 +21,7 @@ export async function probeAddresses(addresses: readonly ProbedAddress[]): Promi
   try {
     for (const probed of addresses) {
       try {
-        // All are held until the end, so that two receivers with one address meet here.
+        // All are held until the end, so that two components with one address meet here.
         held.push(...(await bindAlone(probed)));
       } catch (error) {
         const others = addresses.filter((other) => other.address === probed.address);
@@ -75,11 +75,11 @@ function probeSocket(path: string): Promise<net.Server[]> {
 }
 
 async function sentence(
-  { receiver, address }: ProbedAddress,
+  { owner, address }: ProbedAddress,
   rivals: readonly ProbedAddress[],
   error: NodeJS.ErrnoException,
 ): Promise<string> {
-  const what = `cannot listen on ${address} for receiver ${receiver}`;
+  const what = `cannot listen on ${address} for ${owner}`;
   if (error.code === 'EACCES') {
     return `${what}: not permitted; use a port above 1023 or give the process the right`;
   }
@@ -87,8 +87,8 @@ async function sentence(
     return `${what}: this machine has no such address; use one of its own or 0.0.0.0`;
   }
   if (error.code !== 'EADDRINUSE') return `${what}: ${error.message}`;
-  const rival = rivals.find((other) => other.receiver !== receiver);
-  if (rival !== undefined) return `${what}: receiver ${rival.receiver} has the same address`;
+  const rival = rivals.find((other) => other.owner !== owner);
+  if (rival !== undefined) return `${what}: ${rival.owner} has the same address`;
   const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
   const holder = await findPortHolder(port);
   const by = holder === undefined ? 'another program' : `process ${holder.pid} (${holder.name})`;
