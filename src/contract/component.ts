@@ -167,6 +167,8 @@ export interface ReceiverDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
   /** Forms its metrics may have; `otlp` when absent. */
   readonly forms?: readonly Form[];
+  /** The same for the configuration it has, where that decides. */
+  formsOf?(config: C): readonly Form[];
   create(config: C, intake: Intake, context: Context): Receiver;
   /** Addresses it will bind, so that the supervisor can probe them before any shard does. */
   listens?(config: C): readonly Listen[];
@@ -237,6 +239,8 @@ export interface ExporterDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];
   /** Forms of metrics it takes, the best liked first; `otlp` when absent. */
   readonly forms?: readonly Form[];
+  /** The same for the configuration it has, where that decides. */
+  formsOf?(config: C): readonly Form[];
   /**
    * What must stay together, for the configuration it has: the exchange brings all data of one key
    * to one shard, in order. None when absent or undefined.

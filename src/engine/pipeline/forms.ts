@@ -26,10 +26,11 @@ export interface Definitions {
 /** The forms of the components of a configuration. */
 export function formsIn(config: Config, definitions: Definitions): FormsOf {
   return (kind, id) => {
-    const type = config[kind]?.[id]?.type ?? '';
-    const definition = definitions[kind].get(type);
+    const component = config[kind]?.[id];
+    const definition = definitions[kind].get(component?.type ?? '');
     if (definition === undefined) return DEFAULT_FORMS;
     if ('batching' in definition || 'limits' in definition) return undefined;
+    if ('formsOf' in definition) return definition.formsOf?.(component?.settings) ?? DEFAULT_FORMS;
     return definition.forms ?? DEFAULT_FORMS;
   };
 }
