@@ -16,7 +16,7 @@ export default {
   notes: translationNotes,
   delivery: {
     numConsumers: 1,
-    retry: { initialIntervalMs: 50, maxIntervalMs: 200, maxElapsedTimeMs: 60_000 },
+    retry: { initialIntervalMs: 50, maxIntervalMs: 200, maxElapsedTimeMs: 300_000 },
   },
   create: (config, context) => new RemoteWriteExporter(config, context),
 } satisfies ExporterDefinition<Config>;
