@@ -133,7 +133,10 @@ export async function compare(options: CompareOptions): Promise<void> {
   sink.stop();
 }
 
-/** The same rate for all: half of what the slowest carries. Uncompressed, so that items are numbered. */
+/**
+ * The same rate for all: half of what the slowest carries. In turns, like the rest; medians.
+ * Uncompressed, so that items are numbered.
+ */
 async function compareLatency(
   item: Case,
   runs: readonly Measurement[],
@@ -152,19 +155,32 @@ async function compareLatency(
   );
   const rate = slowest / item.load.shape.items / 2;
   const load: LoadShape = { ...item.load, encoding: 'identity' };
-  const direct = await measureDirect(sink, load, { seconds: options.seconds, rate });
-  for (const start of bench.starters) {
-    const system = await start();
-    try {
-      const run = await measure(system, sink, load, { seconds: options.seconds, rate });
-      console.log(
-        `${item.name.padEnd(24)}  ${system.name.padEnd(10)}  at ${rate.toFixed(0)} requests/s adds ` +
-          `p50 ${((run.p50 ?? 0) - direct.p50).toFixed(1)} ms, p99 ${((run.p99 ?? 0) - direct.p99).toFixed(1)} ms; ` +
-          `missing ${run.missing}, duplicates ${run.duplicates}`,
-      );
-    } finally {
-      await system.stop();
+  const order = { seconds: options.seconds, rate };
+  const direct = await measureDirect(sink, load, order);
+  const timed: Measurement[] = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const start of bench.starters) {
+      const system = await start();
+      try {
+        timed.push(await measure(system, sink, load, order));
+      } finally {
+        await system.stop();
+      }
     }
+  }
+  for (const name of systems) {
+    const mine = timed.filter((run) => run.system === name);
+    const added = (of: 'p50' | 'p99'): string => {
+      const all = mine.map((run) => (run[of] ?? Number.NaN) - direct[of]);
+      return `${of} ${median(all).toFixed(1)} ms (${all.map((ms) => ms.toFixed(0)).join(', ')})`;
+    };
+    const sum = (of: 'missing' | 'duplicates'): number =>
+      mine.reduce((total, run) => total + (run[of] ?? 0), 0);
+    console.log(
+      `${item.name.padEnd(24)}  ${name.padEnd(10)}  at ${rate.toFixed(0)} requests/s adds ` +
+        `${added('p50')}, ${added('p99')}; ` +
+        `missing ${sum('missing')}, duplicates ${sum('duplicates')}`,
+    );
   }
 }
 
