@@ -197,6 +197,7 @@ function headersOf({ headers }: OutgoingRecord): IHeaders {
   return all;
 }
 
+/** A copy: the library reads its records whenever it comes to it, also after the signal. */
 function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Buffer.from(bytes);
 }

@@ -19,6 +19,9 @@ interface Result {
 
 const WRITTEN: Result = { fault: undefined };
 const REPEAT_MS = 100;
+/** A leader that moves is found again soon, or not within this attempt. */
+const MOVED = /^(?:not_leader_or_follower|leader_not_available|fenced_leader_epoch)$/;
+const MOVED_TRIES = 5;
 const NEW_TOPIC_TRIES = 8;
 const NEW_TOPIC_MS = 50;
 
@@ -59,10 +62,7 @@ export class PlatformaticProducer implements KafkaProducer {
   }
 
   async send(groups: readonly PartitionRecords[], signal: AbortSignal): Promise<readonly Answer[]> {
-    if (!this.#options.idempotent) {
-      const results = await this.#attempt(groups, undefined, signal);
-      return results.map(({ fault }) => fault);
-    }
+    if (!this.#options.idempotent) return this.#settle(groups, undefined, signal);
     const turns = this.#turns.take(groups.map(nameOfPartition));
     const giveBack = await unlessAborted(turns, signal, () => undefined);
     if (giveBack === undefined) {
@@ -70,7 +70,9 @@ export class PlatformaticProducer implements KafkaProducer {
       return groups.map(() => faultOfAbort('produce'));
     }
     try {
-      return await this.#sendOnce(groups, signal);
+      const identity = await this.#identify(signal);
+      if (!(identity instanceof Identity)) return groups.map(() => identity);
+      return await this.#settle(groups, identity, signal);
     } finally {
       giveBack();
     }
@@ -80,32 +82,42 @@ export class PlatformaticProducer implements KafkaProducer {
     await this.#client.close().catch(() => undefined);
   }
 
-  /** Repeats with the same numbers what may be stored, until it is known or time is up. */
-  async #sendOnce(groups: readonly PartitionRecords[], signal: AbortSignal): Promise<Answer[]> {
-    const identity = await this.#identify(signal);
-    if (!(identity instanceof Identity)) return groups.map(() => identity);
+  /**
+   * Repeats what a moving leader refused, a few times; and with an identity what may be stored
+   * despite its fault, under the same numbers until the broker has said so or time is up.
+   */
+  async #settle(
+    groups: readonly PartitionRecords[],
+    identity: Identity | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer[]> {
     const answers: Answer[] = groups.map(() => undefined);
+    const doubtful = new Set<number>();
     let open = groups.map((_, index) => index);
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const asked = open.map((index) => groups[index]!);
       const results = await this.#attempt(asked, identity, signal);
-      const unknown: number[] = [];
-      results.forEach((result, at) => {
+      const again: number[] = [];
+      results.forEach(({ fault, unknown }, at) => {
         const index = open[at]!;
         const group = groups[index]!;
-        answers[index] = result.fault;
-        if (result.unknown === true) unknown.push(index);
-        else if (result.fault === undefined) {
-          identity.advance(nameOfPartition(group), group.records.length);
+        answers[index] = fault;
+        if (identity !== undefined && unknown === true) doubtful.add(index);
+        if (fault === undefined) {
+          doubtful.delete(index);
+          identity?.advance(nameOfPartition(group), group.records.length);
+        } else if (fault.kind === 'retry') {
+          const moved = tries < MOVED_TRIES && MOVED.test(fault.reason);
+          if (doubtful.has(index) || moved) again.push(index);
         }
       });
-      if (unknown.length === 0) return answers;
-      if (signal.aborted || this.#client.closed) {
+      const over = signal.aborted || this.#client.closed;
+      if (again.length === 0 || over) {
         // Nobody knows whether these numbers are used up.
-        this.#identity = undefined;
+        if (doubtful.size > 0) this.#identity = undefined;
         return answers;
       }
-      open = unknown;
+      open = again;
       await pause(REPEAT_MS, signal);
     }
   }
@@ -140,7 +152,11 @@ export class PlatformaticProducer implements KafkaProducer {
         const own = indexes.map((index) => groups[index]!);
         const lost = (): Result[] =>
           own.map(() => ({ fault: faultOfAbort(`produce to node ${leader}`), unknown: true }));
-        const answered = await unlessAborted(this.#ask(leader, own, identity), signal, lost);
+        const answered = await unlessAborted(
+          this.#ask(leader, own, { identity, signal }),
+          signal,
+          lost,
+        );
         indexes.forEach((index, at) => (results[index] = answered[at]!));
       }),
     );
@@ -150,7 +166,7 @@ export class PlatformaticProducer implements KafkaProducer {
   async #ask(
     leader: number,
     groups: readonly PartitionRecords[],
-    identity: Identity | undefined,
+    { identity, signal }: { identity: Identity | undefined; signal: AbortSignal },
   ): Promise<Result[]> {
     const what = `produce to ${topicsOf(groups)}`;
     let written = false;
@@ -158,7 +174,11 @@ export class PlatformaticProducer implements KafkaProducer {
       const connection = await this.#leaders.connection(leader);
       const api = await produceApi(this.#client);
       const batches: EncodedBatch[] = [];
-      for (const group of groups) batches.push(await this.#encode(group, identity));
+      for (const group of groups) {
+        // The records are copied at once, and belong to somebody else after the signal.
+        signal.throwIfAborted();
+        batches.push(await this.#encode(group, identity));
+      }
       written = true;
       const { acks, requestTimeoutMs } = this.#options;
       const response = await api(connection, acks, requestTimeoutMs, batches);
