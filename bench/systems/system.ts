@@ -38,7 +38,7 @@ export class System {
     });
     for (let tries = 0; tries < 100; tries += 1) {
       if (child.exitCode !== null) throw new Error(`${name} did not start: ${complaint}`);
-      if (await accepts(ports.http)) return new System(name, ports, child);
+      if (await listens(ports.http)) return new System(name, ports, child);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     child.kill('SIGKILL');
@@ -159,6 +159,13 @@ export function freePort(): Promise<number> {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** Once is not enough: Millrace holds a port for a moment to see whether it is free. */
+async function listens(port: number): Promise<boolean> {
+  if (!(await accepts(port))) return false;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return accepts(port);
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { type Skim, skimmer } from '../../../formats/prometheus/skim.ts';
 import { sizeOfVarint } from '../../../wire/varint.ts';
 import { isLabelName, isMetricName } from './names.ts';
 
@@ -22,15 +23,22 @@ const VALUE_BYTES = 9;
 export class PlainScan {
   samples = 0;
   exemplars = 0;
+  readonly #skim: Skim;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
+
+  /** `skim` passes over what it can before this looks. */
+  constructor(skim: Skim = skimmer()) {
+    this.#skim = skim;
+  }
 
   /** `samples` and `exemplars` are those of the chunk when the answer is true. */
   isPlain(chunk: Uint8Array): boolean {
     this.#bytes = chunk;
-    this.#at = 0;
     this.samples = 0;
     this.exemplars = 0;
+    this.#skim.enter(chunk, true);
+    this.#at = this.#skim.pass(0);
     while (this.#at < chunk.length) {
       if (chunk[this.#at++] !== SERIES_TAG) return false;
       const length = this.#length();
@@ -39,7 +47,9 @@ export class PlainScan {
       if (labelsEnd < 0) return false;
       this.#at = labelsEnd;
       if (!this.#areParts(end)) return false;
+      this.#at = this.#skim.pass(this.#at);
     }
+    this.samples += this.#skim.samples;
     return true;
   }
 

@@ -1,7 +1,8 @@
 import { type Batch, withChunks } from '../../../contract/batch.ts';
 import type { DropItems, Transform } from '../../../contract/component.ts';
 import type { Context, Counter } from '../../../contract/context.ts';
-import { SeriesRewriter } from '../../../formats/prometheus/relabel/rewrite.ts';
+import { createRewriter } from '../../../formats/prometheus/relabel/kernel-rewriter.ts';
+import type { Rewriter } from '../../../formats/prometheus/relabel/rewrite.ts';
 import { PerRuleSet } from '../../../formats/prometheus/relabel/rule-sets.ts';
 import { RelabelRules } from '../../../formats/prometheus/relabel/rules.ts';
 import { RecordRelabeler } from './record-relabeler.ts';
@@ -12,7 +13,7 @@ export function createTransform(config: Config, context: Context): Transform {
   const { naming, cache_size: cacheBytes } = config;
   const lookups = lookupCounters(context);
   const ofSeries = new PerRuleSet(config, (rules, sets) => {
-    const rewriter = new SeriesRewriter(new RelabelRules(rules, naming), cacheBytes / sets);
+    const rewriter = createRewriter(new RelabelRules(rules, naming), cacheBytes / sets);
     return new SeriesTransform(rewriter, lookups);
   });
   const ofRecords = new PerRuleSet(config, (rules) => new RecordRelabeler(rules, naming));
@@ -36,10 +37,10 @@ function lookupCounters({ meter }: Context): LookupCounters {
 }
 
 class SeriesTransform {
-  readonly #rewriter: SeriesRewriter;
+  readonly #rewriter: Rewriter;
   readonly #lookups: LookupCounters;
 
-  constructor(rewriter: SeriesRewriter, lookups: LookupCounters) {
+  constructor(rewriter: Rewriter, lookups: LookupCounters) {
     this.#rewriter = rewriter;
     this.#lookups = lookups;
   }

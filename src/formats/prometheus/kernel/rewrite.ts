@@ -58,11 +58,6 @@ export function drain(to: usize): void {
   out = to;
 }
 
-/** What is not written yet up to `stop` is left out. */
-export function leaveOut(stop: usize): void {
-  copied = stop;
-}
-
 /** Passes over what is known from `from` on; answers where it stopped, and why in the results. */
 export function rewrite(from: usize, end: usize): usize {
   let at = from;
@@ -130,17 +125,6 @@ export function remember(
   store<u32>(ENTRIES, entries);
   store<u32>(EVICTIONS, evictions);
   return entry != 0;
-}
-
-/** Takes over everything up to `at` as it came; false when there is no room for it. */
-export function flush(at: usize): bool {
-  if (at - copied > outEnd - out) return false;
-  memory.copy(out, copied, at - copied);
-  out += at - copied;
-  copied = at;
-  store<u32>(OUT, <u32>out);
-  store<u32>(COPIED, <u32>copied);
-  return true;
 }
 
 /** Writes the series that begins at `at` as its entry says. */

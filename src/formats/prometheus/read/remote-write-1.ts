@@ -5,6 +5,7 @@ import type { LabelSetCache } from '../label-set-cache.ts';
 import { Output } from '../output.ts';
 import { areEqual } from '../ranges.ts';
 import { REQUEST, REQUEST_2, SERIES } from '../schema.ts';
+import { type Skim, skimmer } from '../skim.ts';
 import { type Fault, type Read, Refusals } from './fault.ts';
 import { HistogramCheck } from './histogram.ts';
 import { endOfSortedLabels, LabelList } from './labels.ts';
@@ -20,7 +21,12 @@ export type Normalised = Bytes | Fault;
  * request at all; one of remote-write 2.0 is refused as a whole. `cache` spares senders of unsorted labels the sorting.
  */
 export function readRemoteWrite1(bytes: Bytes, cache?: LabelSetCache<Normalised>): Read {
-  return new Reader(bytes, cache).run();
+  return new Reader(bytes, cache, skimmer()).run();
+}
+
+/** The same, with a skim of the caller's choice. */
+export function readWith(bytes: Bytes, skim: Skim, cache?: LabelSetCache<Normalised>): Read {
+  return new Reader(bytes, cache, skim).run();
 }
 
 const SERIES_TAG = 0x0a;
@@ -60,6 +66,7 @@ class Reader {
   readonly #bytes: Bytes;
   readonly #view: DataView;
   readonly #cache: LabelSetCache<Normalised> | undefined;
+  readonly #skim: Skim;
   readonly #top = new FieldCursor();
   readonly #fields = new FieldCursor();
   readonly #parts = new PartsCheck();
@@ -75,8 +82,9 @@ class Reader {
   #labelsEnd = 0;
   #sawVersion2 = false;
 
-  constructor(bytes: Bytes, cache: LabelSetCache<Normalised> | undefined) {
+  constructor(bytes: Bytes, cache: LabelSetCache<Normalised> | undefined, skim: Skim) {
     this.#bytes = bytes;
+    this.#skim = skim;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#cache = cache;
     this.#parts.enter(bytes);
@@ -84,9 +92,12 @@ class Reader {
   }
 
   run(): Read {
-    const top = this.#top.enter(this.#bytes);
-    let known = 0;
-    while (top.next()) {
+    const [bytes, top, skim] = [this.#bytes, this.#top, this.#skim];
+    skim.enter(bytes);
+    let at = skim.pass(0);
+    let known = at;
+    while (at < bytes.length) {
+      top.enter(bytes, at).next();
       if (top.number === REQUEST.timeseries) {
         expect(top, LENGTH_DELIMITED);
         this.#series(top.tagStart, top.start, top.end);
@@ -100,7 +111,9 @@ class Reader {
           this.#sawVersion2 = true;
         this.#leaveOut(top.tagStart, top.end);
       }
+      at = skim.pass(top.end);
     }
+    this.#total.samples += skim.samples;
     if (known === 0 && this.#sawVersion2) this.#refusals.addRequest(WRONG_VERSION);
     return this.#finish();
   }

@@ -4,9 +4,9 @@ import { LabelSetCache } from '../label-set-cache.ts';
 import { Output } from '../output.ts';
 import { SERIES } from '../schema.ts';
 import { SeriesCursor } from '../walk.ts';
-import { METRIC_NAME } from './label-name.ts';
+import { DROPPED, NAMELESS, PatchMaker, UNCHANGED } from './patch-maker.ts';
 import type { RelabelRules } from './rules.ts';
-import { type Patch, SeriesLabels } from './series-labels.ts';
+import type { Patch } from './series-labels.ts';
 
 /** A chunk of the form after the rules. */
 export interface Rewritten {
@@ -18,25 +18,33 @@ export interface Rewritten {
   readonly nameless: number;
 }
 
-/** What a label set becomes: other labels, or one of these. */
-const UNCHANGED: Patch = { prefix: 0, suffix: 0, bytes: new Uint8Array(0) };
-const DROPPED: Patch = { ...UNCHANGED };
-const NAMELESS: Patch = { ...UNCHANGED };
-
 /** What a patch takes beside its bytes. */
 const PATCH_BYTES = 200;
 
 const SERIES_TAG = 0x0a;
 
+/** Relabels the series of chunks. */
+export interface Rewriter {
+  /** Of label sets, since the beginning: known, not known, and gone to make room for others. */
+  readonly lookups: {
+    readonly hits: number;
+    readonly misses: number;
+    readonly evictions: number;
+  };
+  /** Bytes and label sets that are remembered. */
+  readonly bytes: number;
+  readonly size: number;
+  rewrite(chunk: Bytes): Rewritten;
+}
+
 /**
- * Relabels the series of chunks. Each distinct label set pays for the rules once, as long as it
+ * The rewriter in TypeScript. Each distinct label set pays for the rules once, as long as it
  * is remembered; a series whose labels do not change is copied as it came, neighbours in one go.
  * Exemplars and metadata are not looked at: they stay with their series, or go with it.
  */
-export class SeriesRewriter {
-  readonly #rules: RelabelRules;
+export class SeriesRewriter implements Rewriter {
+  readonly #patches: PatchMaker;
   readonly #known: LabelSetCache<Patch>;
-  readonly #labels = new SeriesLabels();
   readonly #series = new SeriesCursor();
   readonly #fields = new FieldCursor();
   readonly #output = new Output(4096);
@@ -44,24 +52,26 @@ export class SeriesRewriter {
 
   /** `maxBytes` is for what is remembered. */
   constructor(rules: RelabelRules, maxBytes: number) {
-    this.#rules = rules;
+    this.#patches = new PatchMaker(rules);
     const valueBytes = ({ bytes }: Patch) => (bytes.length === 0 ? 0 : bytes.length + PATCH_BYTES);
     this.#known = new LabelSetCache({ maxBytes, valueBytes });
   }
 
-  /** Label sets that were known and that were not, since the beginning. */
-  get lookups(): { readonly hits: number; readonly misses: number } {
+  get lookups(): Rewriter['lookups'] {
     return this.#known;
   }
 
-  /** Bytes that are remembered. */
   get bytes(): number {
     return this.#known.bytes;
   }
 
+  get size(): number {
+    return this.#known.size;
+  }
+
   rewrite(chunk: Bytes): Rewritten {
     this.#chunk = chunk;
-    this.#labels.begin(chunk);
+    this.#patches.begin(chunk);
     const output = this.#output;
     // What an error left behind is of no use.
     output.backTo(0);
@@ -97,18 +107,9 @@ export class SeriesRewriter {
     const bytes = this.#chunk;
     const known = this.#known.get(bytes, start, end);
     if (known !== undefined) return known;
-    const result = this.#relabel(start, end);
+    const result = this.#patches.patchOf(start, end);
     this.#known.set(bytes, start, end, result);
     return result;
-  }
-
-  #relabel(start: number, end: number): Patch {
-    const labels = this.#labels;
-    labels.enter(start, end);
-    if (!this.#rules.apply(labels)) return DROPPED;
-    const patch = labels.finish();
-    if (patch === undefined) return UNCHANGED;
-    return labels.get(METRIC_NAME) === '' ? NAMELESS : patch;
   }
 
   /** Samples and histograms behind the labels of a series. */
