@@ -14,7 +14,7 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
                              client, gateway, sink: throughput, cost, latency, memory
   size   --target RATE       how many shards for RATE items per second (500k/s, 2M/s)
          [--items N] [--protocol http|grpc] [--compression none|gzip|zstd]
-  shards                     what more shards cost, and what hand-over gives one busy connection
+  shards [--case TEXT ...]   what more shards cost, and what hand-over gives one busy connection
   compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
          [--latency]
                              the same work through the peers, in turns
@@ -76,7 +76,7 @@ switch (positionals[0]) {
     break;
   }
   case 'shards':
-    await shardCosts({ seconds, rounds: Number(values.rounds) });
+    await shardCosts({ seconds, rounds: Number(values.rounds), cases: values.case });
     break;
   case 'compare':
     await compare({
