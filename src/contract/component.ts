@@ -132,8 +132,11 @@ export type Transform = (batch: Batch, drop?: DropItems) => Batch | undefined;
 /** Says why items are not in the result. `reason` is a metric label from a small fixed set. */
 export type DropItems = (reason: string, items: number) => void;
 
-/** What the exchange between shards keeps together. */
-export type ExchangeKey = 'trace_id' | 'series' | 'tenant';
+/**
+ * What the exchange between shards keeps together. A `series_group` is all series of one
+ * histogram or summary.
+ */
+export type ExchangeKey = 'trace_id' | 'series' | 'series_group' | 'tenant';
 
 /** A processor with state or time of its own: aggregation, tail sampling. */
 export interface Stage extends Consumer, Lifecycle {}
@@ -142,6 +145,18 @@ export interface Stage extends Consumer, Lifecycle {}
 export interface Exporter extends Lifecycle {
   /** Makes one attempt. Rejects only when there is a bug or `signal` aborts. */
   send(batch: Batch, signal: AbortSignal): Promise<Outcome>;
+  /** Of one that wants every series in order while several requests are under way. */
+  readonly seriesOrder?: SeriesOrder;
+}
+
+/** How an exporter wants series in order: no series is ever in two of its requests at once. */
+export interface SeriesOrder {
+  /** How many backends share the series; each has requests of its own under way. */
+  readonly backends: number;
+  /** The backend, from 0, of the series whose labels have this hash of 32 bits. */
+  backendOf(hash: number): number;
+  /** Batches that wait are joined up to this size. */
+  readonly requestBytes: number;
 }
 
 /** Runs on the main thread, beside the shards: health endpoints and the like. */
@@ -194,8 +209,20 @@ export interface TransformDefinition<C = unknown> extends Definition<C> {
   readonly forms?: readonly Form[];
   /** Why items that do not come out are dropped, as the books say it; `filtered` when absent. */
   readonly dropReason?: string;
+  /** What it looks at and changes; everything when absent or undefined. */
+  reach?(config: C): Reach | undefined;
   transform(config: C, context: Context): Transform;
 }
+
+/**
+ * How far a transform reaches. What a pipeline gives does not depend on the order of two of
+ * different reach.
+ *
+ * - `resources`: attributes of resources, each by itself; it drops nothing.
+ * - `items`: spans, data points or log records, each by itself, and what is empty without them;
+ *   to what is around them it is blind.
+ */
+export type Reach = 'resources' | 'items';
 
 export interface StageDefinition<C = unknown> extends Definition<C> {
   readonly signals: readonly Signal[];

@@ -3,19 +3,27 @@ import { releaseAll, retainAll } from '../../wire/memory.ts';
 import type { DeliveryConfig } from '../config/config.ts';
 import type { Books } from './books.ts';
 import type { DeliveryOptions } from './contract.ts';
-import { withRetry } from './retry.ts';
+import { type SendAgain, withRetry } from './retry.ts';
 import { type Send, withTimeout } from './timeout.ts';
 
-/** All attempts at one request, composed from the inside out. Never rejects. */
+/** How a request is sent. Neither rejects. */
+export interface Attempts {
+  /** Once. */
+  readonly once: Send;
+  /** Until it has an outcome for good. */
+  readonly all: SendAgain;
+}
+
+/** All attempts at one request, composed from the inside out. */
 export function attempts(
   config: Pick<DeliveryConfig, 'timeoutMs' | 'retry'>,
   options: DeliveryOptions,
   watched: { readonly books: Books; readonly stopping: AbortSignal },
-): Send {
+): Attempts {
   const { exporter, context } = options;
   const { books, stopping } = watched;
   const { clock } = context;
-  const once = withTimeout(
+  const timed = withTimeout(
     async (batch, signal) => {
       // An attempt that ran out of time may go on for a while, and reads the bytes until its end.
       retainAll(batch.chunks);
@@ -30,13 +38,14 @@ export function attempts(
   );
   const guarded: Send = async (batch, signal) => {
     try {
-      return await once(batch, signal);
+      return await timed(batch, signal);
     } catch (error) {
       return bug('exporter', error, books);
     }
   };
   const retrying = (outcome: Outcome & { kind: 'retry' }) => books.retrying(outcome);
-  return withRetry(books.watch(guarded), { policy: config.retry, clock, stopping, retrying });
+  const once = books.watch(guarded);
+  return { once, all: withRetry(once, { policy: config.retry, clock, stopping, retrying }) };
 }
 
 /** What a mistake of our own costs: the batch at hand, and a line in the log. */

@@ -9,9 +9,9 @@
 import type { Batch, Bytes, Origin } from '../../contract/batch.ts';
 import type { Clock } from '../../contract/context.ts';
 import type { QueueBatchConfig } from '../config/config.ts';
-import { metadataPartition, sharedMetadata } from '../queue/partition.ts';
+import { partitionOf } from '../queue/partition.ts';
 import type { Lease } from '../queue/queue.ts';
-import { Claim, type Part, type Shipment } from './shipment.ts';
+import { Claim, commonOrigin, type Load, type Part, type Shipment } from './shipment.ts';
 
 /** Most parcels open at once; with one more, the oldest is shipped as it is. */
 const MAX_OPEN = 1000;
@@ -39,13 +39,6 @@ export interface BatcherOptions {
   ship(shipment: Shipment): void;
 }
 
-/** Chunks that stay together, and how much they are. */
-interface Load {
-  readonly chunks: readonly Bytes[];
-  readonly items: number;
-  readonly byteLength: number;
-}
-
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #open = new Map<string, Parcel>();
@@ -66,9 +59,9 @@ export class Batcher {
     // Cut before anything is appended: a cut that fails leaves nothing behind.
     const loads = maxSize > 0 && this.#sizeOf(batch) > maxSize ? this.#cut(batch) : [batch];
     const claim = new Claim(lease);
-    const parts = loads.map((load) => claim.part(load.items));
-    const key = this.#partitionOf(batch);
-    for (const [index, load] of loads.entries()) this.#append(key, load, [batch, parts[index]!]);
+    const parts = loads.map((load) => claim.part(load));
+    const key = partitionOf(batch, this.#options.config.metadataKeys);
+    for (const part of parts) this.#append(key, part, batch);
   }
 
   /** Ships everything that is open. */
@@ -76,16 +69,16 @@ export class Batcher {
     for (const key of this.#open.keys()) this.#ship(key);
   }
 
-  #append(key: string, load: Load, [batch, part]: readonly [Batch, Part]): void {
+  #append(key: string, part: Part, batch: Batch): void {
     const { minSize, maxSize, flushTimeoutMs } = this.#options.config;
-    const size = this.#sizeOf(load);
+    const size = this.#sizeOf(part);
     let parcel = this.#open.get(key);
     if (parcel !== undefined && maxSize > 0 && parcel.size + size > maxSize) {
       this.#ship(key);
       parcel = undefined;
     }
     parcel ??= this.#openParcel(key, batch);
-    parcel.add(load, size, part);
+    parcel.add(part, size);
     if (parcel.size >= minSize || flushTimeoutMs === 0) this.#ship(key);
   }
 
@@ -123,12 +116,6 @@ export class Batcher {
   #sizeOf(load: Load): number {
     return this.#options.config.sizer === 'items' ? load.items : load.byteLength;
   }
-
-  #partitionOf(batch: Batch): string {
-    const { tenant, metadata } = batch.origin;
-    const values = metadataPartition(metadata, this.#options.config.metadataKeys);
-    return `${batch.form} ${tenant.length} ${tenant} ${values}`;
-  }
 }
 
 /** One request in the making. */
@@ -144,21 +131,15 @@ class Parcel {
 
   /** Of the origin only that remains which all that may join have in common, and the oldest time. */
   constructor(first: Batch, metadataKeys: readonly string[]) {
-    const { receiver, tenant, receivedAt, metadata } = first.origin;
     this.#first = first;
-    this.#origin = {
-      receiver,
-      tenant,
-      receivedAt,
-      metadata: sharedMetadata(metadata, metadataKeys),
-    };
+    this.#origin = commonOrigin(first.origin, metadataKeys);
   }
 
-  add(load: Load, size: number, part: Part): void {
-    for (const chunk of load.chunks) this.#chunks.push(chunk);
+  add(part: Part, size: number): void {
+    for (const chunk of part.chunks) this.#chunks.push(chunk);
     this.#parts.push(part);
-    this.#items += load.items;
-    this.#byteLength += load.byteLength;
+    this.#items += part.items;
+    this.#byteLength += part.byteLength;
     this.size += size;
   }
 
@@ -172,6 +153,6 @@ class Parcel {
       items: this.#items,
       origin: this.#origin,
     };
-    return { batch, parts: this.#parts };
+    return { batch, parts: this.#parts, made: [] };
   }
 }

@@ -32,4 +32,16 @@ export interface DeliveryOptions {
   /** Share of its queue that one tenant may hold, 0 to 1; 1 when absent. */
   readonly tenantShare?: number;
   readonly split: Splitter;
+  /** Of an exporter that wants series in order. */
+  readonly lanes?: Lanes;
+}
+
+/** How series are kept in order while several requests are under way. */
+export interface Lanes {
+  /** Each has as many requests under way as there are consumers. */
+  readonly backends: number;
+  /** What waits is joined up to this size. */
+  readonly joinBytes: number;
+  /** How a batch is divided between `consumers` lanes of each backend. */
+  divideInto(consumers: number): (batch: Batch) => readonly (Batch | undefined)[];
 }

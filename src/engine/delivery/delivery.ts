@@ -1,17 +1,21 @@
 import type { Batch } from '../../contract/batch.ts';
 import type { Consumer } from '../../contract/component.ts';
 import type { Outcome } from '../../contract/outcome.ts';
+import { releaseAll } from '../../wire/memory.ts';
 import type { DeliveryConfig } from '../config/config.ts';
 import { MemoryQueue } from '../queue/memory-queue.ts';
 import { queueOfOneShard } from '../queue/of-one-shard.ts';
 import type { Lease, Queue } from '../queue/queue.ts';
-import { attempts, bug } from './attempts.ts';
+import { type Attempts, attempts, bug } from './attempts.ts';
 import { Batcher } from './batcher.ts';
 import { Books } from './books.ts';
 import type { Delivery, DeliveryOptions } from './contract.ts';
+import { type Dispatch, FreeDispatch } from './lanes/dispatch.ts';
+import { LaneDispatch } from './lanes/lane-dispatch.ts';
 import { observerOf, QueueGauges } from './queue-gauges.ts';
+import type { Before } from './retry.ts';
 import { type Shipment, settleShipment, shipmentOf } from './shipment.ts';
-import { type Send, UNSENT } from './timeout.ts';
+import { UNSENT } from './timeout.ts';
 
 /**
  * queue ─▶ batcher ─▶ retry ─▶ timeout ─▶ exporter
@@ -28,11 +32,10 @@ export class QueuedDelivery implements Delivery {
   readonly #gauges: QueueGauges;
   readonly #queue: Queue;
   readonly #batcher: Batcher | undefined;
-  readonly #send: Send;
+  readonly #attempts: Attempts;
+  readonly #dispatch: Dispatch;
   readonly #stopping = new AbortController();
   readonly #deadline = new AbortController();
-  readonly #ready: Shipment[] = [];
-  #underWay = 0;
   #changed = Promise.withResolvers<void>();
   #loop: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -52,10 +55,11 @@ export class QueuedDelivery implements Delivery {
     const largest = whole.queue.size;
     const bounds = { config: config.queue, largest, maxBytes, tenantShare, metadataKeys };
     this.#queue = new MemoryQueue({ ...bounds, ledger, clock, observer });
-    const ship = (shipment: Shipment) => this.#ship(shipment);
+    const ship = (shipment: Shipment) => this.#dispatch.ship(shipment);
     const { split } = options;
     if (batch !== undefined) this.#batcher = new Batcher({ config: batch, split, clock, ship });
-    this.#send = attempts(config, options, { books, stopping: this.#stopping.signal });
+    this.#attempts = attempts(config, options, { books, stopping: this.#stopping.signal });
+    this.#dispatch = this.#dispatchFor(options, metadataKeys);
     this.#gauges.observe(this.#queue);
   }
 
@@ -101,19 +105,20 @@ export class QueuedDelivery implements Delivery {
   async #run(): Promise<void> {
     for (let lease = await this.#queue.take(); lease; lease = await this.#queue.take()) {
       this.#collect(lease);
-      while (this.#ready.length > 0) await this.#changed.promise;
+      while (!this.#dispatch.hungry) await this.#changed.promise;
     }
     this.#batcher?.flush();
-    while (this.#underWay > 0 || this.#ready.length > 0) await this.#changed.promise;
+    this.#dispatch.stop();
+    while (!this.#dispatch.idle) await this.#changed.promise;
   }
 
   /** A full queue does not wait for company: what is being batched goes out now. */
   #hurry(): void {
-    if (this.#underWay < this.#config.queue.numConsumers) this.#batcher?.flush();
+    if (this.#dispatch.free) this.#batcher?.flush();
   }
 
   #collect(lease: Lease): void {
-    if (this.#batcher === undefined) return this.#ship(shipmentOf(lease));
+    if (this.#batcher === undefined) return this.#dispatch.ship(shipmentOf(lease));
     try {
       this.#batcher.add(lease);
     } catch (error) {
@@ -121,24 +126,37 @@ export class QueuedDelivery implements Delivery {
     }
   }
 
-  #ship(shipment: Shipment): void {
-    this.#ready.push(shipment);
-    this.#sendReady();
-  }
-
-  #sendReady(): void {
-    while (this.#ready.length > 0 && this.#underWay < this.#config.queue.numConsumers) {
-      this.#underWay += 1;
-      void this.#deliver(this.#ready.shift()!);
+  #dispatchFor({ lanes, context }: DeliveryOptions, metadataKeys: readonly string[]): Dispatch {
+    const { numConsumers } = this.#config.queue;
+    const changed = (): void => this.#hasChanged();
+    if (lanes === undefined || numConsumers * lanes.backends === 1) {
+      const finish = (shipment: Shipment) => this.#finish({ shipment });
+      return new FreeDispatch(numConsumers, finish, changed);
     }
+    return new LaneDispatch({
+      lanes: numConsumers * lanes.backends,
+      joinBytes: lanes.joinBytes,
+      whole: lanes.backends === 1,
+      metadataKeys,
+      divide: lanes.divideInto(numConsumers),
+      clock: context.clock,
+      attempt: ({ batch }) => {
+        this.#gauges.shipped(batch);
+        return this.#attempts.once(batch, this.#deadline.signal);
+      },
+      finish: (sendable) => this.#finish(sendable),
+      settle: (shipment, outcome) => this.#settle(shipment, outcome),
+      changed,
+    });
   }
 
-  async #deliver(shipment: Shipment): Promise<void> {
+  async #finish({ shipment, ...before }: Before & { readonly shipment: Shipment }): Promise<void> {
     this.#gauges.shipped(shipment.batch);
-    const outcome = await this.#send(shipment.batch, this.#deadline.signal);
-    this.#underWay -= 1;
+    const outcome = await this.#attempts.all(shipment.batch, this.#deadline.signal, before);
     this.#settle(shipment, outcome);
-    this.#sendReady();
+  }
+
+  #hasChanged(): void {
     const changed = this.#changed;
     this.#changed = Promise.withResolvers();
     changed.resolve();
@@ -148,6 +166,7 @@ export class QueuedDelivery implements Delivery {
     const unsent = outcome.kind === 'retry' && this.#deadline.signal.aborted;
     if (!unsent) this.#books.settled(shipment.batch, outcome);
     settleShipment(shipment, unsent ? UNSENT : outcome, unsent);
+    releaseAll(shipment.made);
     this.#gauges.observe(this.#queue);
   }
 

@@ -41,7 +41,7 @@ export class InlineDelivery implements Delivery {
     const { exporterId, signal, context } = options;
     this.#books = new Books(exporterId, signal, context);
     const watched = { books: this.#books, stopping: this.#stopping.signal };
-    this.#send = attempts(config ?? NO_RETRY, options, watched);
+    this.#send = attempts(config ?? NO_RETRY, options, watched).all;
   }
 
   async consume(batch: Batch): Promise<Outcome> {

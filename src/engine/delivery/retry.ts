@@ -1,3 +1,4 @@
+import type { Batch } from '../../contract/batch.ts';
 import type { Clock } from '../../contract/context.ts';
 import type { Outcome } from '../../contract/outcome.ts';
 import type { RetryConfig } from '../config/config.ts';
@@ -18,19 +19,32 @@ export interface RetryOptions {
   retrying(outcome: Outcome & { kind: 'retry' }): void;
 }
 
+/** What is known of a batch before the first attempt here. */
+export interface Before {
+  /** Milliseconds since the epoch from which its age counts. */
+  readonly since?: number;
+  /** The answer to an attempt that it was a part of, which was the first. */
+  readonly last?: Outcome & { kind: 'retry' };
+}
+
+/** All attempts at one batch. */
+export type SendAgain = (batch: Batch, signal: AbortSignal, before?: Before) => Promise<Outcome>;
+
 /**
  * `send`, again and again while it answers `retry`: exponential backoff with jitter, never
  * sooner than the backend asks. Gives up with reason `retry_expired` as soon as the next attempt
  * would come after `max_elapsed_time`. Ends with the last answer when its signal aborts.
  */
-export function withRetry(send: Send, options: RetryOptions): Send {
+export function withRetry(send: Send, options: RetryOptions): SendAgain {
   const { policy, clock, stopping } = options;
-  if (!policy.enabled) return send;
-  return async (batch, signal) => {
-    const begun = clock.now();
+  return async (batch, signal, before = {}) => {
+    const begun = before.since ?? clock.now();
+    let { last } = before;
     let intervalMs = policy.initialIntervalMs;
     for (;;) {
-      const outcome = await send(batch, signal);
+      const outcome = last ?? (await send(batch, signal));
+      last = undefined;
+      if (!policy.enabled) return outcome;
       if (outcome.kind !== 'retry' || signal.aborted) return outcome;
       let waitMs = spread(intervalMs, policy.randomizationFactor);
       if (stopping.aborted) waitMs = Math.min(waitMs, DRAIN_INTERVAL_MS);

@@ -2,7 +2,7 @@
 import { type Batch, type Bytes, withChunks } from '../../contract/batch.ts';
 import type { ExchangeKey } from '../../contract/component.ts';
 import { TracePartition } from '../../formats/otlp/partition.ts';
-import { SeriesPartition } from '../../formats/prometheus/partition.ts';
+import { hashOfGroup, hashOfSeries, SeriesPartition } from '../../formats/prometheus/partition.ts';
 import { hashRange } from '../../formats/prometheus/ranges.ts';
 import type { Divide } from '../pipeline/exchange.ts';
 
@@ -19,7 +19,7 @@ const SEED = 0x7e4a47;
 
 /** Divides batches between `count` shards so that each has all of its keys. */
 export function divideBy(key: ExchangeKey, count: number): Divide {
-  const ownerOf = (hash: number) => placeOf(hash, count);
+  const ownerOf = (hash: number) => ownerAmong(hash, count);
   if (key === 'tenant') {
     return (batch) => {
       const tenant = Buffer.from(batch.origin.tenant);
@@ -27,18 +27,21 @@ export function divideBy(key: ExchangeKey, count: number): Divide {
       return Array.from({ length: count }, (_, place) => (place === owner ? batch : undefined));
     };
   }
-  if (key === 'series') {
-    const series = new SeriesPartition(count, ownerOf);
-    return chunkwise(count, (chunk, rest) => series.divide(chunk, rest));
-  }
+  if (key === 'series') return divideSeries(count, ownerOf);
   const traces = new TracePartition(count, (bytes, start, end) =>
     ownerOf(hashRange(bytes, start, end, SEED)),
   );
   return chunkwise(count, (chunk, rest) => traces.divide(chunk, rest));
 }
 
+/** Divides batches of the `prometheus` form into `count` parts by the hashes of their labels. */
+export function divideSeries(count: number, placeOf: (hash: number) => number): Divide {
+  const series = new SeriesPartition(count, placeOf);
+  return chunkwise(count, (chunk, rest) => series.divide(chunk, rest));
+}
+
 /** By the upper half of the hash: lanes within a shard go by the lower. */
-function placeOf(hash: number, count: number): number {
+function ownerAmong(hash: number, count: number): number {
   return ((hash >>> 16) * count) >>> 16;
 }
 

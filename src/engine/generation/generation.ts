@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import { buildPipelines, type Pipelines } from '../pipeline/build.ts';
 import type { Crossing, ExchangedPart } from '../pipeline/exchange.ts';
 import { contextFactory, type ContextParts } from './contexts.ts';
-import { divideBy } from './divide.ts';
+import { divideBy, divideSeries } from './divide.ts';
 import { splitInForm } from './split.ts';
 
 /** What a generation is built from. */
@@ -60,6 +60,7 @@ export class Generation {
       ledger: budget,
       queueBytes: (budget.maxBytes * QUEUE_SHARE) / context.shard.count,
       split: splitInForm,
+      divideSeries,
       ...(crossing === undefined
         ? {}
         : { exchange: { crossing, divideBy: (key) => divideBy(key, context.shard.count) } }),

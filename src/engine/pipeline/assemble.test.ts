@@ -111,6 +111,7 @@ async function open({ pipelines, deliveries = {}, queueBytes = 1e9 }: Wanted) {
       ledger: new Account(),
       queueBytes,
       split: splitBytes,
+      divideSeries: () => (given) => [given],
     }),
   );
   await live.start();

@@ -127,7 +127,8 @@ class Assembly {
       if ('transform' in definition) {
         const transform = definition.transform(settings, context);
         const { dropReason } = definition;
-        const names = { pipeline: pipeline.id, processor: id, dropReason };
+        const reach = definition.reach?.(settings);
+        const names = { pipeline: pipeline.id, processor: id, dropReason, reach };
         steps.unshift(new Step(transform, context, names));
       } else if ('stage' in definition) {
         const stage = definition.stage(settings, through(steps, next), context);

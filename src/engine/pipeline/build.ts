@@ -14,7 +14,7 @@ import type { Splitter } from '../delivery/batcher.ts';
 import type { Ledger } from '../queue/queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { type Assembled, assemble, entryKey } from './assemble.ts';
-import type { ExchangedPart, ExchangeParts } from './exchange.ts';
+import type { Divide, ExchangedPart, ExchangeParts } from './exchange.ts';
 import type { Definitions } from './forms.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 
@@ -27,6 +27,8 @@ export interface Environment {
   /** Bytes that all memory queues of this shard may hold; each gets an equal part. */
   readonly queueBytes: number;
   readonly split: Splitter;
+  /** How batches of series are divided into `count` parts by the hashes of their labels. */
+  readonly divideSeries: (count: number, placeOf: (hash: number) => number) => Divide;
   /** What exchanges between shards are made of; absent when there is only one. */
   readonly exchange?: ExchangeParts;
 }
@@ -38,7 +40,7 @@ export async function buildPipelines(
   environment: Environment,
 ): Promise<Pipelines> {
   const { receivers, processors, exporters } = await loadDefinitions(config, registry);
-  const { ledger, queueBytes, split, exchange, contextOf: context } = environment;
+  const { ledger, queueBytes, split, divideSeries, exchange, contextOf: context } = environment;
   const log = environment.log.logger('pipelines');
   return new Pipelines(
     assemble({
@@ -51,6 +53,7 @@ export async function buildPipelines(
       ledger,
       queueBytes,
       split,
+      divideSeries,
       ...(exchange === undefined ? {} : { exchange }),
     }),
   );

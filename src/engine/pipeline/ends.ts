@@ -1,5 +1,5 @@
 /** What is behind the last processor of every pipeline: exporters, their deliveries, exchanges. */
-import type { Signal } from '../../contract/batch.ts';
+import type { Batch, Signal } from '../../contract/batch.ts';
 import type {
   BatchSettings,
   ExchangeKey,
@@ -11,11 +11,11 @@ import type { Kind } from '../../contract/registry.ts';
 import type { TranslationSettings } from '../../contract/translation.ts';
 import type { Config, DeliveryConfig, PipelineConfig } from '../config/config.ts';
 import type { Splitter } from '../delivery/batcher.ts';
-import type { Delivery } from '../delivery/contract.ts';
+import type { Delivery, DeliveryOptions } from '../delivery/contract.ts';
 import { QueuedDelivery } from '../delivery/delivery.ts';
 import { InlineDelivery } from '../delivery/inline-delivery.ts';
 import type { Ledger } from '../queue/queue.ts';
-import { type Destination, Exchange, type ExchangeParts } from './exchange.ts';
+import { type Destination, type Divide, Exchange, type ExchangeParts } from './exchange.ts';
 import { Exit } from './exit.ts';
 
 /** What they are made of. */
@@ -29,6 +29,8 @@ export interface EndsOptions {
   /** Bytes that all memory queues of this shard may hold; each gets an equal part. */
   readonly queueBytes: number;
   readonly split: Splitter;
+  /** How batches of series are divided into `count` parts by the hashes of their labels. */
+  divideSeries(count: number, placeOf: (hash: number) => number): Divide;
   /** What exchanges between shards are made of; absent when there is only one. */
   readonly exchange?: ExchangeParts;
 }
@@ -90,11 +92,32 @@ export class Ends {
     const context = this.#options.context('exporters', id);
     const { tenantShare } = this.#options.config.service.admission;
     const bounds = { ledger, maxBytes, tenantShare };
-    const options = { exporterId: id, signal, exporter, context, split, ...bounds };
+    const options = {
+      exporterId: id,
+      signal,
+      exporter,
+      context,
+      split,
+      ...bounds,
+      ...this.#lanes(exporter),
+    };
     const delivery = this.#options.config.exporters[id]?.delivery;
     if (delivery?.queue.enabled !== true) return new InlineDelivery(delivery, options);
     const batching = this.#batching.get(deliveryKey(id, signal));
     return new QueuedDelivery(withBatching(delivery, batching), options);
+  }
+
+  #lanes({ seriesOrder }: Exporter): Pick<DeliveryOptions, 'lanes'> {
+    if (seriesOrder === undefined) return {};
+    const { backends, requestBytes } = seriesOrder;
+    const divideInto = (consumers: number) => {
+      // By the lower half of the hash: shards go by the upper.
+      const laneOf = (hash: number) =>
+        seriesOrder.backendOf(hash) * consumers + (((hash & 0xffff) * consumers) >>> 16);
+      const divide = this.#options.divideSeries(backends * consumers, laneOf);
+      return (batch: Batch) => divide(batch, 0);
+    };
+    return { lanes: { backends, joinBytes: requestBytes, divideInto } };
   }
 
   /** A destination, or the exchange in front of it when it is for one key in one shard. */

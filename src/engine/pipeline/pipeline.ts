@@ -1,18 +1,19 @@
 import type { Batch } from '../../contract/batch.ts';
-import type { Transform } from '../../contract/component.ts';
+import type { Reach, Transform } from '../../contract/component.ts';
 import type { Context, Counter } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
 import { WireError } from '../../wire/error.ts';
 import { releaseAll } from '../../wire/memory.ts';
 import type { Outlet } from './fan-out.ts';
+import { type Act, type Acts, actsOf } from './order.ts';
 
 /** The way in: a list of transforms, then whatever comes next. */
 export class Pipeline implements Outlet {
-  readonly #steps: readonly Step[];
+  readonly #acts: readonly Act[];
   readonly #next: Outlet;
 
   constructor(steps: readonly Step[], next: Outlet) {
-    this.#steps = steps;
+    this.#acts = actsOf(steps);
     this.#next = next;
   }
 
@@ -23,8 +24,8 @@ export class Pipeline implements Outlet {
 
   consume(batch: Batch): Promise<Outcome> {
     let current = batch;
-    for (const step of this.#steps) {
-      const result = step.apply(current);
+    for (const act of this.#acts) {
+      const result = act(current);
       if (result === undefined) {
         if (current !== batch) releaseAll(current.chunks, batch.chunks);
         return DONE;
@@ -51,10 +52,12 @@ export interface StepNames {
   readonly processor: string;
   /** Why items that do not come out are dropped; `filtered` when absent. */
   readonly dropReason?: string | undefined;
+  readonly reach?: Reach | undefined;
 }
 
 /** One transform with its counters. */
-export class Step {
+export class Step implements Acts {
+  readonly reach: Reach | undefined;
   readonly #transform: Transform;
   readonly #context: Context;
   readonly #incoming: Counter;
@@ -66,8 +69,9 @@ export class Step {
 
   /** `context` is the processor's. */
   constructor(transform: Transform, context: Context, names: StepNames) {
-    const { pipeline, processor, dropReason = 'filtered' } = names;
+    const { pipeline, processor, dropReason = 'filtered', reach } = names;
     const { meter } = context;
+    this.reach = reach;
     this.#transform = transform;
     this.#context = context;
     this.#dropReason = dropReason;
@@ -83,21 +87,31 @@ export class Step {
   }
 
   /** What is left of the batch, if anything; the refusal of a batch that breaks the transform. */
-  apply(batch: Batch): Batch | Outcome | undefined {
+  readonly apply = (batch: Batch): Batch | Outcome | undefined => {
     this.#incoming.add(batch.items);
-    let result: Batch | undefined;
-    this.#explained = 0;
-    try {
-      result = this.#transform(batch, this.#drop);
-    } catch (error) {
-      return this.#failed(batch, error);
-    }
+    const result = this.work(batch);
+    if (result !== undefined && 'kind' in result) return result;
     const items = result?.items ?? 0;
     this.#outgoing.add(items);
     const others = batch.items - items - this.#explained;
     if (others > 0) this.#dropped(this.#dropReason).add(others);
     return result;
-  }
+  };
+
+  readonly note = (batch: Batch): Batch => {
+    this.#incoming.add(batch.items);
+    this.#outgoing.add(batch.items);
+    return batch;
+  };
+
+  readonly work = (batch: Batch): Batch | Outcome | undefined => {
+    this.#explained = 0;
+    try {
+      return this.#transform(batch, this.#drop);
+    } catch (error) {
+      return this.#failed(batch, error);
+    }
+  };
 
   readonly #drop = (reason: string, items: number): void => {
     if (items === 0) return;

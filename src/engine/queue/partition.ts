@@ -1,4 +1,4 @@
-import type { Metadata } from '../../contract/batch.ts';
+import type { Batch, Metadata } from '../../contract/batch.ts';
 
 /**
  * The values of `keys` in `metadata` as one string, different for different values; an absent
@@ -17,4 +17,10 @@ export function sharedMetadata(metadata: Metadata, keys: readonly string[]): Met
     if (values !== undefined) shared[key] = values;
   }
   return shared;
+}
+
+/** Equal for batches that may travel in one request: of one form, one tenant, one partition. */
+export function partitionOf({ form, origin }: Batch, keys: readonly string[]): string {
+  const { tenant, metadata } = origin;
+  return `${form} ${tenant.length} ${tenant} ${metadataPartition(metadata, keys)}`;
 }
