@@ -11,5 +11,7 @@ export default {
   signals: ['traces', 'logs'],
   dropReason: 'sampled',
   notes: notesOn,
+  reach: ({ keep }) =>
+    keep.some(({ resource_attributes: asked }) => asked !== undefined) ? undefined : 'items',
   transform: (config, context: Pick<Context, 'meter'>) => createTransform(config, context),
 } satisfies TransformDefinition<Config>;

@@ -8,5 +8,6 @@ export default {
   stability: 'beta',
   schema: settings,
   signals: ['traces', 'metrics', 'logs'],
+  reach: () => 'resources',
   transform: (config) => createTransform(config),
 } satisfies TransformDefinition<Config>;
