@@ -4,6 +4,7 @@ import type { Registry } from './contract/registry.ts';
 export const registry: Registry = {
   receivers: {
     otlp: () => import('./components/receivers/otlp/index.ts'),
+    prometheus: () => import('./components/receivers/prometheus/index.ts'),
     prometheus_remote_write: () =>
       import('./components/receivers/prometheus_remote_write/index.ts'),
   },

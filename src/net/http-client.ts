@@ -9,8 +9,8 @@
  *   | node:http, corked        | 0.43 ms/MB          | 0.47 ms/MB    | 143 us |
  *   | this, one writev         | 0.36 ms/MB          | 0.43 ms/MB    | 42 us |
  *
- * No request asks for a compressed response, so the limit on responses is one after
- * decompression too.
+ * Exporters ask for no compressed response, so the limit on responses is one after decompression
+ * too; who asks for one looks at what it becomes.
  */
 import type { Outcome } from '../contract/outcome.ts';
 import type { ClientTls } from './client-tls.ts';
@@ -38,7 +38,7 @@ export interface HttpClientOptions {
   readonly maxResponseBytes?: number;
 }
 
-/** A URL to post to, with everything worked out that is the same for each request. */
+/** A URL to ask, with everything worked out that is the same for each request. */
 export interface HttpEndpoint {
   readonly url: string;
   readonly pool: HttpPool;
@@ -78,7 +78,7 @@ export function headerProblem(name: string, value: string): string | undefined {
   return undefined;
 }
 
-/** Posts bytes. Owns its connections; contacts nothing before the first request. */
+/** Posts bytes, and fetches pages. Owns its connections; contacts nothing before the first request. */
 export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #proxy: Proxy | undefined;
@@ -90,10 +90,14 @@ export class HttpClient {
   }
 
   /**
-   * Prepares posting to `url`: `http:`, `https:`, or `unix:` with the path of a socket, then
+   * Prepares requests to `url`: `http:`, `https:`, or `unix:` with the path of a socket, then
    * optionally `:` and the path of the request. Headers are sent with every request.
    */
-  endpoint(url: string, headers: Readonly<Record<string, string>>): HttpEndpoint {
+  endpoint(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    method: 'GET' | 'POST' = 'POST',
+  ): HttpEndpoint {
     const { target, path, host } = locate(url, this.#options.tls);
     const key = `${target.tls === undefined ? 'http' : 'https'} ${target.path ?? host}`;
     let pool = this.#pools.get(key);
@@ -108,7 +112,7 @@ export class HttpClient {
       this.#pools.set(key, pool);
     }
     const own = Object.keys(headers).some((name) => name.toLowerCase() === 'host');
-    let head = `POST ${path} HTTP/1.1\r\n${own ? '' : `host: ${host}\r\n`}`;
+    let head = `${method} ${path} HTTP/1.1\r\n${own ? '' : `host: ${host}\r\n`}`;
     if (this.#options.keepAlive === false) head += 'connection: close\r\n';
     return { url, pool, head: head + headerLines(headers) };
   }
@@ -121,18 +125,37 @@ export class HttpClient {
    * A kept connection that the server closed meanwhile is replaced once, as long as no byte of
    * an answer has come.
    */
-  async post(
+  post(
     endpoint: HttpEndpoint,
     request: HttpRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse | Outcome> {
     const extra = request.headers === undefined ? '' : headerLines(request.headers);
-    const head = `${endpoint.head}${extra}content-length: ${request.byteLength}\r\n\r\n`;
+    return this.#exchange(
+      endpoint,
+      `${endpoint.head}${extra}content-length: ${request.byteLength}\r\n\r\n`,
+      request.chunks,
+      signal,
+    );
+  }
+
+  /** Makes one request without a body, as `post` does. */
+  get(endpoint: HttpEndpoint, signal: AbortSignal): Promise<HttpResponse | Outcome> {
+    return this.#exchange(endpoint, `${endpoint.head}\r\n`, [], signal);
+  }
+
+  // oxlint-disable-next-line max-params -- a request in its parts
+  async #exchange(
+    endpoint: HttpEndpoint,
+    head: string,
+    chunks: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<HttpResponse | Outcome> {
     for (let fresh = false; ; fresh = true) {
       let connection: HttpConnection | undefined;
       try {
         connection = await endpoint.pool.take(signal, fresh);
-        const response = await connection.exchange(head, request.chunks, signal);
+        const response = await connection.exchange(head, chunks, signal);
         endpoint.pool.give(connection, keepAliveOf(response));
         return response;
       } catch (error) {

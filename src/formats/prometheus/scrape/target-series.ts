@@ -1,6 +1,7 @@
 import type { Bytes } from '../../../contract/batch.ts';
 import { areEqual } from '../ranges.ts';
 import { METRIC_TYPE } from '../../translate/metric-type.ts';
+import { compacted } from './compaction.ts';
 import { encodeMetadata } from './families.ts';
 import { LineKeys } from './line-keys.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -9,7 +10,7 @@ import { SampleLabels, type SampleLabelOptions } from './sample-labels.ts';
 import type { SampleTail } from './text/sample-tail.ts';
 import type { SampleSink } from './sample-sink.ts';
 import { ScrapeError } from './scrape-error.ts';
-import { SeriesMemory } from './series-memory.ts';
+import type { SeriesMemory } from './series-memory.ts';
 import { SeriesMessages } from './series-messages.ts';
 
 /** What becomes of the pages of a target. */
@@ -282,25 +283,11 @@ export class TargetSeries implements SampleSink {
     if (!isWasteful) return;
     const since = hasFailed ? Infinity : this.#lastSuccess;
     this.#reader.families.forget(since);
-    const memory = new SeriesMemory(Infinity);
-    const [freshKeys, fresh] = [new LineKeys(memory), new SeriesMessages(memory)];
-    const exemplars = new Map<number, Uint8Array>();
-    const move = (series: number): number => {
-      const copy = fresh.copyFrom(messages, series);
-      const exemplar = this.#exemplars.get(series);
-      if (exemplar !== undefined) exemplars.set(copy, exemplar);
-      return copy;
-    };
-    freshKeys.copyFrom(keys, since, move);
-    for (let series = 0; series < messages.count; series++)
-      if (messages.live[series] === 1) move(series);
-    keys.release();
-    messages.release();
-    freshKeys.chargeTo(this.#options.memory);
-    fresh.chargeTo(this.#options.memory);
-    this.#keys = freshKeys;
-    this.#messages = fresh;
-    this.#exemplars = exemplars;
+    const old = { keys, messages, exemplars: this.#exemplars };
+    const fresh = compacted(old, since, this.#options.memory);
+    this.#keys = fresh.keys;
+    this.#messages = fresh.messages;
+    this.#exemplars = new Map(fresh.exemplars);
   }
 }
 
