@@ -19,6 +19,7 @@ export const registry: Registry = {
   exporters: {
     debug: () => import('./components/exporters/debug/index.ts'),
     file: () => import('./components/exporters/file/index.ts'),
+    kafka: () => import('./components/exporters/kafka/index.ts'),
     nop: () => import('./components/exporters/nop/index.ts'),
     otlp_grpc: () => import('./components/exporters/otlp_grpc/index.ts'),
     otlp_http: () => import('./components/exporters/otlp_http/index.ts'),
