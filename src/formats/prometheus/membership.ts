@@ -52,7 +52,7 @@ export class Membership {
     }
     if (this.member === MEMBER.bucket && this.boundEnd === 0) this.member = MEMBER.plain;
     if (this.member === MEMBER.plain) this.stemEnd = this.nameEnd;
-    this.hash = mixed(hash, hashRange(bytes, this.nameStart, this.stemEnd, SEED));
+    this.hash = finished(mixed(hash, hashRange(bytes, this.nameStart, this.stemEnd, SEED)));
     return this;
   }
 
@@ -94,4 +94,10 @@ function is(name: Uint8Array, bytes: Uint8Array, start: number, end: number): bo
 
 function mixed(hash: number, more: number): number {
   return Math.imul(hash ^ more, MIX) ^ (hash >>> 15);
+}
+
+/** Every bit depends on all of them. */
+function finished(hash: number): number {
+  const mixedOnce = Math.imul(hash ^ (hash >>> 16), MIX);
+  return mixedOnce ^ (mixedOnce >>> 13);
 }

@@ -10,7 +10,7 @@ export default {
   signals: ['metrics'],
   forms: ['prometheus'],
   translation: translationOf,
-  key: () => 'series',
+  key: () => 'series_group',
   schema,
   notes: translationNotes,
   delivery: 'none',
