@@ -3,6 +3,7 @@ import type { Registry } from './contract/registry.ts';
 /** Every component of this build, one line each. */
 export const registry: Registry = {
   receivers: {
+    kafka: () => import('./components/receivers/kafka/index.ts'),
     otlp: () => import('./components/receivers/otlp/index.ts'),
     prometheus: () => import('./components/receivers/prometheus/index.ts'),
     prometheus_remote_write: () =>
