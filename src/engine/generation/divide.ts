@@ -2,7 +2,7 @@
 import { type Batch, type Bytes, withChunks } from '../../contract/batch.ts';
 import type { ExchangeKey } from '../../contract/component.ts';
 import { TracePartition } from '../../formats/otlp/partition.ts';
-import { hashOfGroup, SeriesPartition } from '../../formats/prometheus/partition.ts';
+import { SeriesPartition } from '../../formats/prometheus/partition.ts';
 import { hashRange } from '../../formats/prometheus/ranges.ts';
 import type { Divide } from '../pipeline/exchange.ts';
 
@@ -29,7 +29,7 @@ export function divideBy(key: ExchangeKey, count: number): Divide {
   }
   if (key === 'series') return divideSeries(count, ownerOf);
   if (key === 'series_group') {
-    const groups = new SeriesPartition(count, ownerOf, hashOfGroup());
+    const groups = new SeriesPartition(count, ownerOf, true);
     return chunkwise(count, (chunk, rest) => groups.divide(chunk, rest));
   }
   const traces = new TracePartition(count, (bytes, start, end) =>

@@ -1,6 +1,7 @@
 import type { Bytes } from '../../contract/batch.ts';
 import { FieldCursor } from '../../wire/cursor.ts';
 import { takeBytes } from '../../wire/memory.ts';
+import { Membership } from './membership.ts';
 import { SERIES } from './schema.ts';
 import { SeriesCursor } from './walk.ts';
 
@@ -14,28 +15,19 @@ export interface Share {
   readonly items: number;
 }
 
-/** The hash of what stays together, from the labels of a series. */
-type HashOf = (bytes: Uint8Array, start: number, labelsEnd: number) => number;
-
 /** The same in every thread and every run: all must agree on where a series belongs. */
 const SEED = 0x5e12e5;
-
-/** Series by series. */
-const hashOfSeries: HashOf = (bytes, start, labelsEnd) => hashRange(bytes, start, labelsEnd, SEED);
-
-/** Keeps the series of a histogram or summary together; takes more than twice the time. */
-export function hashOfGroup(): HashOf {
-  const membership = new Membership();
-  return (bytes, start, labelsEnd) => membership.read(bytes, start, labelsEnd).hash;
-}
 
 /**
  * Divides valid chunks of the form by series. A series has the same hash wherever it comes from:
  * that of its labels as they are in the chunk. Metadata of families belongs to no series.
+ *
+ * Where `keepsGroups`, a series has the hash of its group, so that those of a histogram or summary
+ * stay together; that takes more than twice the time.
  */
 export class SeriesPartition {
   readonly #placeOf: PlaceOf;
-  readonly #hashOf: HashOf;
+  readonly #membership: Membership | undefined;
   readonly #cursor = new SeriesCursor();
   readonly #fields = new FieldCursor();
   readonly #sizes: Int32Array;
@@ -45,9 +37,9 @@ export class SeriesPartition {
   #places = new Int32Array(256);
   #runs = 0;
 
-  constructor(count: number, placeOf: PlaceOf, hashOf: HashOf = hashOfSeries) {
+  constructor(count: number, placeOf: PlaceOf, keepsGroups = false) {
     this.#placeOf = placeOf;
-    this.#hashOf = hashOf;
+    this.#membership = keepsGroups ? new Membership() : undefined;
     this.#sizes = new Int32Array(count);
     this.#items = new Int32Array(count);
   }
@@ -86,7 +78,10 @@ export class SeriesPartition {
     let at = 0;
     while (series.next()) {
       if (series.tagStart > at) this.#add(at, series.tagStart, rest);
-      const place = this.#placeOf(hashOf(view, series.start, series.labelsEnd));
+      const { start, labelsEnd } = series;
+      const hash =
+        this.#membership?.read(chunk, start, labelsEnd).hash ?? hashOf(view, start, labelsEnd);
+      const place = this.#placeOf(hash);
       this.#items[place]! += this.#itemsIn(chunk, series);
       this.#add(series.tagStart, series.end, place);
       at = series.end;
