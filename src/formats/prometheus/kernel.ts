@@ -114,8 +114,9 @@ export class SeriesKernel {
   }
 
   #refresh(): void {
+    // A memory that grew has left its old buffer empty.
+    if (this.#memory.length > 0) return;
     const { buffer } = this.exports.memory;
-    if (this.#memory.buffer === buffer) return;
     this.#memory = new Uint8Array(buffer);
     this.#results = new Uint32Array(buffer, 0, RESULTS);
   }

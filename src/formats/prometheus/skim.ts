@@ -2,15 +2,17 @@ import { SeriesKernel } from './kernel.ts';
 
 const SAMPLES = 0;
 const WAS_CUT = 1;
+const ALL_LEGACY = 2;
 
 /**
  * Passes over the series of a request that nearly all are: labels as the form wants them, samples, and
- * nothing else. It only knows what is right: what it does not pass over, others look at. Fourteen
- * times as fast as they are.
+ * nothing else. It only knows what is right: what it does not pass over, others look at.
  */
 export interface Skim {
   /** Samples that were passed over since `enter`. */
   readonly samples: number;
+  /** Whether all names that were passed over since `enter` are names of remote-write 1.0. */
+  readonly isLegacy: boolean;
   /** Begins with a request or chunk. With `legacy`, names must be those of remote-write 1.0. */
   enter(bytes: Uint8Array, legacy?: boolean): void;
   /**
@@ -34,10 +36,11 @@ export function createSkim(url?: URL): Skim {
   return kernel === undefined ? NONE : new KernelSkim(kernel);
 }
 
-const NONE: Skim = { samples: 0, enter: () => undefined, pass: (at) => at };
+const NONE: Skim = { samples: 0, isLegacy: false, enter: () => undefined, pass: (at) => at };
 
 class KernelSkim implements Skim {
   samples = 0;
+  isLegacy = true;
   readonly #kernel: SeriesKernel;
   #bytes: Uint8Array = new Uint8Array(0);
   #legacy = false;
@@ -53,6 +56,7 @@ class KernelSkim implements Skim {
     this.#bytes = bytes;
     this.#legacy = legacy;
     this.samples = 0;
+    this.isLegacy = true;
     this.#seen = 0;
     this.#seenEnd = 0;
   }
@@ -65,6 +69,7 @@ class KernelSkim implements Skim {
       const offset = SeriesKernel.INPUT - this.#seen;
       const stop = exports.skim(next + offset, this.#seenEnd + offset, this.#legacy) - offset;
       this.samples += results[SAMPLES]!;
+      this.isLegacy &&= results[ALL_LEGACY] === 1;
       if (stop < this.#seenEnd) {
         // A series that the window cuts is seen whole from its beginning.
         if (results[WAS_CUT] === 0 || this.#seenEnd === length || stop === this.#seen) return stop;

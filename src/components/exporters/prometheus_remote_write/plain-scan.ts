@@ -1,3 +1,4 @@
+import { plainSamples } from '../../../formats/prometheus/plain.ts';
 import { type Skim, skimmer } from '../../../formats/prometheus/skim.ts';
 import { sizeOfVarint } from '../../../wire/varint.ts';
 import { isLabelName, isMetricName } from './names.ts';
@@ -35,8 +36,10 @@ export class PlainScan {
   /** `samples` and `exemplars` are those of the chunk when the answer is true. */
   isPlain(chunk: Uint8Array): boolean {
     this.#bytes = chunk;
-    this.samples = 0;
+    const known = plainSamples(chunk);
+    this.samples = known ?? 0;
     this.exemplars = 0;
+    if (known !== undefined) return true;
     this.#skim.enter(chunk, true);
     this.#at = this.#skim.pass(0);
     while (this.#at < chunk.length) {

@@ -15,6 +15,19 @@ const METRIC_NAME_BYTES: usize = 8;
 /** Whether all names of the labels looked at last are names of remote-write 1.0. */
 export let areLegacy: bool = false;
 
+// The names of the series before, which the next most likely has, too, in the same order: of each its
+// place and its length. What was found out about them holds again.
+const ROW: usize = 256;
+const ROW_END: usize = 768;
+let rowEnd: usize = ROW;
+let rowMetric: usize = 0;
+let rowIsLegacy: bool = false;
+
+/** Forgets the names of the series before: the memory they are in is about to change. */
+export function forgetNames(): void {
+  rowEnd = ROW;
+}
+
 /**
  * Where the labels at `start` of a series end when they are as the form wants them: first, sorted,
  * unique, complete, UTF-8 and written the shortest way. 0 when they are not, or when lengths take more
@@ -22,11 +35,12 @@ export let areLegacy: bool = false;
  */
 export function endOfSortedLabels(start: usize, end: usize): usize {
   let at = start;
-  let before = start;
-  let beforeLength: usize = 0;
-  let beforeHead: u64 = 0;
-  let hasName = false;
+  let before: usize = 0;
+  let row = ROW;
+  let isRow = true;
+  let metric: usize = 0;
   let legacy = true;
+  let metricIsLegacy = true;
   while (at < end && <u32>load<u8>(at) == LABEL_TAG) {
     let length = <usize>load<u8>(at, 1);
     let name = at + 4;
@@ -43,30 +57,52 @@ export function endOfSortedLabels(start: usize, end: usize): usize {
     if (nameLength == 0 || nameLength >= 0x80) return 0;
     if (nameEnd + 2 >= labelEnd || <u32>load<u8>(nameEnd) != VALUE_TAG) return 0;
     const valueLength = <usize>load<u8>(nameEnd, 1);
+    let value = nameEnd + 2;
     if (valueLength < 0x80) {
-      if (nameEnd + 2 + valueLength != labelEnd) return 0;
+      if (value + valueLength != labelEnd) return 0;
     } else {
       const high = <usize>load<u8>(nameEnd, 2);
       if (high >= 0x80 || high == 0) return 0;
-      if (nameEnd + 3 + ((valueLength & 0x7f) | (high << 7)) != labelEnd) return 0;
+      value++;
+      if (value + ((valueLength & 0x7f) | (high << 7)) != labelEnd) return 0;
     }
-    const head = headOf(name, nameLength);
-    if (at != start && head <= beforeHead) {
-      if (head < beforeHead) return 0;
-      if (!isBefore(before, beforeLength, name, nameLength)) return 0;
+    // fast path: the name that the series before has at this place
+    if (!isRow || row >= rowEnd || !isNameAt(row, name, nameLength)) {
+      if (isRow) {
+        isRow = false;
+        legacy = rowIsLegacy || row == ROW;
+        metric = rowMetric < row ? rowMetric : 0;
+        rowEnd = ROW;
+      }
+      if (before != 0 && !isBefore(before, <usize>load<u8>(before - 1), name, nameLength)) return 0;
+      if (isMetricName(name, nameLength)) metric = row;
+      else legacy = legacy && isLegacy(name, nameLength, 0x5f);
+      if (row == ROW_END) return 0;
     }
-    if (nameLength == METRIC_NAME_BYTES && head == bswap<u64>(METRIC_NAME)) {
-      hasName = true;
-      const value = labelEnd - (valueLength < 0x80 ? nameEnd + 2 : nameEnd + 3);
-      legacy = legacy && isLegacy(labelEnd - value, value, 0x3a);
-    } else legacy = legacy && isLegacy(name, nameLength, 0x5f);
+    if (row == (isRow ? rowMetric : metric)) {
+      metricIsLegacy = isLegacy(value, labelEnd - value, 0x3a);
+    }
+    // The place moves on with every series, so that it is near.
+    store<u32>(row, <u32>name);
+    store<u32>(row, <u32>nameLength, 4);
+    row += 8;
     before = name;
-    beforeLength = nameLength;
-    beforeHead = head;
     at = labelEnd;
   }
-  if (!hasName || !(isPlain(start, at) || areUtf8(start, at))) return 0;
-  areLegacy = legacy;
+  if (isRow) {
+    metric = rowMetric < row ? rowMetric : 0;
+    legacy = rowIsLegacy;
+  }
+  if (metric == 0 || !(isPlain(start, at) || areUtf8(start, at))) {
+    rowEnd = ROW;
+    return 0;
+  }
+  if (!isRow) {
+    rowEnd = row;
+    rowMetric = metric;
+    rowIsLegacy = legacy;
+  }
+  areLegacy = legacy && metricIsLegacy;
   return at;
 }
 
@@ -86,12 +122,24 @@ export function endOfLabels(start: usize, end: usize): usize {
   return at;
 }
 
-/** The first eight bytes of a name, so that the smaller number comes first. */
 // @ts-ignore: decorator
 @inline
-function headOf(name: usize, length: usize): u64 {
-  const head = bswap<u64>(load<u64>(name));
-  return length >= 8 ? head : head & ~(<u64>-1 >> (<u64>length << 3));
+function isMetricName(name: usize, length: usize): bool {
+  return length == METRIC_NAME_BYTES && load<u64>(name) == METRIC_NAME;
+}
+
+/** Whether a name is the one at that place of the row. */
+// @ts-ignore: decorator
+@inline
+function isNameAt(row: usize, name: usize, length: usize): bool {
+  if (<usize>load<u32>(row, 4) != length) return false;
+  const other = <usize>load<u32>(row);
+  if (length > 16) {
+    for (let i: usize = 0; i < length; i++) if (load<u8>(name + i) != load<u8>(other + i)) return false;
+    return true;
+  }
+  const same = i8x16.bitmask(i8x16.eq(v128.load(name), v128.load(other)));
+  return (same | (-1 << <i32>length)) == -1;
 }
 
 /** Whether the one name comes before the other, byte by byte. */

@@ -1,7 +1,7 @@
 // The check of a series that nearly all are, in WebAssembly: labels as the form wants them, then
 // samples. What it does not know it leaves to src/formats/prometheus/read.
 
-import { areLegacy, endOfSortedLabels } from './labels';
+import { areLegacy, endOfSortedLabels, forgetNames } from './labels';
 
 const SERIES_TAG: u32 = 0x0a;
 /** No series is shorter than its tag, its length, and this much more. */
@@ -10,19 +10,23 @@ const SAMPLE_TAG: u32 = 0x12;
 const VALUE_TAG: u32 = 0x09;
 const TIMESTAMP_TAG: u32 = 0x10;
 
-/** Results in memory: 0 samples, 4 whether the bytes ended within a series. */
+/** Results in memory. */
 const SAMPLES: usize = 0;
 const WAS_CUT: usize = 4;
+const ALL_LEGACY: usize = 8;
 
 /**
  * Passes over series from `start` on that are as the form wants them, with samples and nothing else,
  * and answers where it stopped: at the end, or at the first that is not. With `legacy` it also stops
- * at names that remote-write 1.0 does not have.
+ * at names that remote-write 1.0 does not have. The results say how many samples there were, whether
+ * the bytes ended within a series, and whether all names are of 1.0.
  */
 export function skim(start: usize, end: usize, legacy: bool): usize {
   let at = start;
   let samples: u32 = 0;
   let wasCut: u32 = 0;
+  let allLegacy = true;
+  forgetNames();
   while (at < end) {
     if (<u32>load<u8>(at) != SERIES_TAG) break;
     if (end - at < SHORTEST) {
@@ -47,10 +51,12 @@ export function skim(start: usize, end: usize, legacy: bool): usize {
     const count = samplesTo(labelsEnd, stop);
     if (count == 0) break;
     samples += count;
+    allLegacy = allLegacy && areLegacy;
     at = stop;
   }
   store<u32>(SAMPLES, samples);
   store<u32>(WAS_CUT, wasCut);
+  store<u32>(ALL_LEGACY, allLegacy ? 1 : 0);
   return at;
 }
 

@@ -3,6 +3,7 @@ import { FieldCursor } from '../../../wire/cursor.ts';
 import { LENGTH_DELIMITED } from '../../../wire/varint.ts';
 import type { LabelSetCache } from '../label-set-cache.ts';
 import { Output } from '../output.ts';
+import { notePlain } from '../plain.ts';
 import { areEqual } from '../ranges.ts';
 import { REQUEST, REQUEST_2, SERIES } from '../schema.ts';
 import { type Skim, skimmer } from '../skim.ts';
@@ -95,6 +96,7 @@ class Reader {
     const [bytes, top, skim] = [this.#bytes, this.#top, this.#skim];
     skim.enter(bytes);
     let at = skim.pass(0);
+    if (at === bytes.length && skim.isLegacy) notePlain(bytes, skim.samples);
     let known = at;
     while (at < bytes.length) {
       top.enter(bytes, at).next();

@@ -1,8 +1,10 @@
 import type { Bytes } from '../../../contract/batch.ts';
 import { FieldCursor } from '../../../wire/cursor.ts';
 import { releaseBytes } from '../../../wire/memory.ts';
+import { copyRange } from '../../../wire/splice.ts';
 import { MAX_PATCH_BYTES, SeriesKernel } from '../kernel.ts';
 import { Output } from '../output.ts';
+import { notePlain, plainSamples } from '../plain.ts';
 import { DROPPED, NAMELESS, PatchMaker, UNCHANGED } from './patch-maker.ts';
 import { type Rewriter, type Rewritten, SeriesRewriter } from './rewrite.ts';
 import type { RelabelRules } from './rules.ts';
@@ -49,6 +51,7 @@ export function createRewriter(rules: RelabelRules, maxBytes: number, url?: URL)
 class KernelRewriter implements Rewriter {
   readonly lookups = { hits: 0, misses: 0, evictions: 0 };
   readonly #kernel: SeriesKernel;
+  readonly #keepsLegacy: boolean;
   readonly #patches: PatchMaker;
   readonly #aside: SeriesRewriter;
   readonly #output = new Output(4096);
@@ -62,6 +65,7 @@ class KernelRewriter implements Rewriter {
 
   constructor(kernel: SeriesKernel, rules: RelabelRules, maxBytes: number) {
     this.#kernel = kernel;
+    this.#keepsLegacy = rules.keepsLegacy;
     this.#patches = new PatchMaker(rules);
     this.#aside = new SeriesRewriter(rules, Math.min(maxBytes, ASIDE_BYTES));
     kernel.remember(maxBytes);
@@ -88,7 +92,10 @@ class KernelRewriter implements Rewriter {
     const [dropped, nameless] = [this.#dropped, this.#nameless];
     if (this.#copied === 0) return { bytes: chunk, dropped, nameless };
     output.append(chunk, this.#copied, chunk.length);
-    return { bytes: output.finish(), dropped, nameless };
+    const bytes = output.finish();
+    const samples = this.#keepsLegacy ? plainSamples(chunk) : undefined;
+    if (samples !== undefined && bytes.length > 0) notePlain(bytes, samples - dropped - nameless);
+    return { bytes, dropped, nameless };
   }
 
   /** Rewrites what the kernel sees from `start` on; answers where it went on to. */
@@ -124,7 +131,7 @@ class KernelRewriter implements Rewriter {
     const { bytes, prefix, suffix } = patch;
     if (bytes.length > MAX_PATCH_BYTES) return false;
     const { exports } = this.#kernel;
-    this.#kernel.memory.set(bytes, PATCH);
+    copyRange(this.#kernel.memory, PATCH, bytes, [0, bytes.length]);
     const isKept = exports.remember(kindOf(patch), prefix, suffix, PATCH, bytes.length) !== 0;
     const { results } = this.#kernel;
     this.#size = results[ENTRIES]!;

@@ -107,9 +107,10 @@ export class SeriesRewriter implements Rewriter {
     const bytes = this.#chunk;
     const known = this.#known.get(bytes, start, end);
     if (known !== undefined) return known;
-    const result = this.#patches.patchOf(start, end);
-    this.#known.set(bytes, start, end, result);
-    return result;
+    const patch = this.#patches.patchOf(start, end);
+    const kept = patch.bytes.length === 0 ? patch : { ...patch, bytes: patch.bytes.slice() };
+    this.#known.set(bytes, start, end, kept);
+    return kept;
   }
 
   /** Samples and histograms behind the labels of a series. */

@@ -1,4 +1,4 @@
-import type { Naming } from './label-name.ts';
+import { isLabelName, LabelName, METRIC_NAME, type Naming } from './label-name.ts';
 import { type Label, LabelList, type LabelSet } from './label-set.ts';
 import { compileRule, type Rule } from './rule.ts';
 import type { RuleConfig } from './settings.ts';
@@ -38,6 +38,31 @@ export class RelabelRules {
   constructor(configs: readonly RuleConfig[], naming: Naming) {
     this.#configs = configs;
     this.#rules = configs.map((config) => compileRule(config, naming));
+  }
+
+  /**
+   * Labels whose values can make a difference to what the rules do, beside which names there are; undefined
+   * when that may be any label.
+   */
+  get looked(): readonly LabelName[] | undefined {
+    const names = new Set<string>();
+    for (const { action, source_labels: sources, target_label: target } of this.#configs) {
+      // It copies the values of labels that it finds by their names.
+      if (action === 'labelmap') return undefined;
+      for (const name of sources) names.add(name);
+      // A label that is set to what it was has not changed. A target may be found by a match.
+      if (target.includes('$')) return undefined;
+      if (target !== '') names.add(target);
+    }
+    return [...names].map((name) => new LabelName(name));
+  }
+
+  /** Whether labels under names of remote-write 1.0 stay such, whatever the values are. */
+  get keepsLegacy(): boolean {
+    return this.#configs.every(({ action, target_label: target }) => {
+      if (action === 'labelmap') return false;
+      return target === '' || (isLabelName(target, 'legacy') && target !== METRIC_NAME.text);
+    });
   }
 
   /** Changes the labels; false when the series is dropped, and the labels are of no use then. */

@@ -14,8 +14,22 @@ const VALUE_TAG = 0x12;
 export interface Patch {
   readonly prefix: number;
   readonly suffix: number;
-  /** In a buffer of their own. */
   readonly bytes: Uint8Array;
+}
+
+/** What stands in place of the labels from `first` up to but not including `last`. */
+export interface Plan {
+  readonly first: number;
+  readonly last: number;
+  /** In order: labels of the wire by their index, and new ones as they are written. */
+  readonly parts: readonly (number | Uint8Array)[];
+}
+
+/** The same, with labels that were set by their index, too. */
+interface Edits {
+  readonly first: number;
+  readonly last: number;
+  readonly parts: readonly number[];
 }
 
 /**
@@ -40,6 +54,8 @@ export class SeriesLabels implements LabelSet {
   readonly #present: boolean[] = [];
   readonly #values: (string | undefined)[] = [];
   readonly #names: (LabelName | undefined)[] = [];
+  /** Names that became text before, by index. */
+  readonly #namesBefore: (LabelName | undefined)[] = [];
   readonly #table = new NameTable();
   readonly #cursor = new LabelCursor();
   readonly #output = new Output(1024);
@@ -98,22 +114,58 @@ export class SeriesLabels implements LabelSet {
     return names;
   }
 
-  /** What makes the labels of the wire what they are now; undefined when they are the same. */
+  /** The same as `peek`, with bytes in a buffer of their own. */
   finish(): Patch | undefined {
+    const patch = this.peek();
+    return patch === undefined ? undefined : { ...patch, bytes: patch.bytes.slice() };
+  }
+
+  /**
+   * What makes the labels of the wire what they are now, good until the next labels are entered; undefined
+   * when they are the same.
+   */
+  peek(): Patch | undefined {
+    return this.#edited ? this.#compose(this.#edits()) : undefined;
+  }
+
+  /** How the labels became what they are; undefined when nobody set one. */
+  plan(): Plan | undefined {
     if (!this.#edited) return undefined;
+    const { first, last, parts } = this.#edits();
+    const written = parts.map((part) => (part < this.#read ? part : this.#encoded(part)));
+    return { first, last, parts: written };
+  }
+
+  /** Which labels stand where some were taken away or set, by their indexes. */
+  #edits(): Edits {
+    const added = this.#added();
+    const [first, behind] = [this.#firstEdited(added), this.#behindEdited(added)];
+    const parts: number[] = [];
+    let next = 0;
+    for (let index = first; index < behind; index++) {
+      if (this.#present[index] !== true) continue;
+      while (next < added.length && this.#isBefore(added[next]!, index)) parts.push(added[next++]!);
+      parts.push(index);
+    }
+    while (next < added.length) parts.push(added[next++]!);
+    return { first, last: Math.max(first, behind), parts };
+  }
+
+  #compose({ first, last, parts }: Edits): Patch | undefined {
     const output = this.#output;
     output.backTo(0);
-    const added = this.#added();
-    const [first, last] = [this.#firstEdited(added), this.#behindEdited(added)];
-    let next = 0;
-    for (let index = first; index < last; index++) {
-      if (this.#present[index] !== true) continue;
-      while (next < added.length && this.#isBefore(added[next]!, index))
-        this.#write(added[next++]!);
-      output.append(this.#bytes, this.#startOf(index), this.#startOf(index + 1));
+    for (const index of parts) {
+      if (index >= this.#read) this.#write(index);
+      else output.append(this.#bytes, this.#startOf(index), this.#startOf(index + 1));
     }
-    while (next < added.length) this.#write(added[next++]!);
-    return this.#patch(this.#startOf(first), this.#startOf(Math.max(first, last)));
+    return this.#patch(this.#startOf(first), this.#startOf(last));
+  }
+
+  /** A label that was set, as it is written. */
+  #encoded(index: number): Uint8Array {
+    this.#output.backTo(0);
+    this.#write(index);
+    return this.#output.bytes.slice(0, this.#output.length);
   }
 
   #find(name: LabelName): number {
@@ -133,8 +185,13 @@ export class SeriesLabels implements LabelSet {
   #nameAt(index: number): LabelName {
     const known = this.#names[index];
     if (known !== undefined) return known;
-    const name = this.#table.find(this.#bytes, this.#nameStarts[index]!, this.#nameEnds[index]!);
+    const [start, end] = [this.#nameStarts[index]!, this.#nameEnds[index]!];
+    // Series after series has the same names in the same order.
+    const before = this.#namesBefore[index];
+    const isSame = before !== undefined && isNamed(before, this.#bytes, start, end);
+    const name = isSame ? before : this.#table.find(this.#bytes, start, end);
     this.#names[index] = name;
+    this.#namesBefore[index] = name;
     return name;
   }
 
@@ -174,12 +231,14 @@ export class SeriesLabels implements LabelSet {
     const value = this.#values[index]!;
     const label = output.open(LABEL_TAG, 1);
     output.delimited(NAME_TAG, name, 0, name.length);
-    const length = Buffer.byteLength(value);
-    output.reserve(length + 6);
-    output.byte(VALUE_TAG);
-    output.varint(length);
-    encoder.encodeInto(value, output.bytes.subarray(output.length, output.length + length));
-    output.length += length;
+    if (!writeAscii(output, value)) {
+      const length = Buffer.byteLength(value);
+      output.reserve(length + 6);
+      output.byte(VALUE_TAG);
+      output.varint(length);
+      encoder.encodeInto(value, output.bytes.subarray(output.length, output.length + length));
+      output.length += length;
+    }
     output.close(label, 1);
   }
 
@@ -213,8 +272,29 @@ export class SeriesLabels implements LabelSet {
     const { bytes, length } = this.#output;
     const isSame = length === to - from && this.#text.compare(bytes, 0, length, from, to) === 0;
     if (isSame) return undefined;
-    return { prefix: from - this.#start, suffix: this.#end - to, bytes: bytes.slice(0, length) };
+    return { prefix: from - this.#start, suffix: this.#end - to, bytes: bytes.subarray(0, length) };
   }
 }
 
+/** Writes a short value that is ASCII; false, with nothing written, when it is not. */
+function writeAscii(output: Output, value: string): boolean {
+  const { length } = value;
+  if (length > SHORT_VALUE) return false;
+  output.reserve(length + 6);
+  const [bytes, before] = [output.bytes, output.length];
+  output.byte(VALUE_TAG);
+  output.varint(length);
+  for (let index = 0; index < length; index++) {
+    const code = value.charCodeAt(index);
+    if (code >= 0x80) {
+      output.backTo(before);
+      return false;
+    }
+    bytes[output.length++] = code;
+  }
+  return true;
+}
+
+/** Up to here a loop costs less than a call of the encoder. */
+const SHORT_VALUE = 64;
 const encoder = new TextEncoder();
