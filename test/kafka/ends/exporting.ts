@@ -64,7 +64,7 @@ export interface Found extends IncomingRecord {
 /** The first `count` records of a topic, read by a group of its own. */
 export async function readBack(
   client: KafkaClientName,
-  connection: Pick<KafkaConnection, 'brokers'> & Partial<KafkaConnection>,
+  { brokers, tls, sasl }: Pick<KafkaConnection, 'brokers' | 'tls' | 'sasl'>,
   of: { readonly topic: string; readonly count: number },
 ): Promise<readonly Found[]> {
   const found: Found[] = [];
@@ -73,7 +73,9 @@ export async function readBack(
     clientId: 'test',
     connectTimeoutMs: 5000,
     requestTimeoutMs: 10_000,
-    ...connection,
+    brokers,
+    ...(tls === undefined ? {} : { tls }),
+    ...(sasl === undefined ? {} : { sasl }),
     groupId: `read-${of.topic}-${process.hrtime.bigint()}`,
     topics: [of.topic],
     initialOffset: 'earliest',
