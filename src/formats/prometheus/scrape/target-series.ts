@@ -53,7 +53,7 @@ export interface ScrapedChunk {
    * Says once whether the chunk was taken. When it was not, its stale markers are written again
    * with the next scrape.
    */
-  settle(isTaken: boolean): void;
+  readonly settle: (isTaken: boolean) => void;
 }
 
 /** Samples further ahead are no samples of now. */

@@ -46,7 +46,8 @@ export class ExemplarLine {
    * it is not valid or its labels are too long.
    */
   encode(page: Uint8Array, time: number): Uint8Array | undefined {
-    if (this.#time < 0) return undefined;
+    const own = Number.isNaN(this.#time) ? time : this.#time;
+    if (own < 0 || !Number.isSafeInteger(own)) return undefined;
     const { ranges, isEscaped } = this.#text;
     const labels: LabelRef[] = [];
     let characters = 0;
@@ -70,7 +71,7 @@ export class ExemplarLine {
       ({ name, value }) => isValidUtf8(name, 0, name.length) && isValidUtf8(value, 0, value.length),
     );
     if (!isText) return undefined;
-    return this.#encode(labels.sort(compareNames), Number.isNaN(this.#time) ? time : this.#time);
+    return this.#encode(labels.sort(compareNames), own);
   }
 
   #encode(labels: readonly LabelRef[], time: number): Uint8Array {
