@@ -68,7 +68,8 @@ export class SeriesPayload {
     const view = this.#view;
     let value = first;
     for (const at of this.#samples) {
-      view.setFloat64(at + 1, value++, true);
+      // Bits that do not repeat, as the lower ones of rates and sums.
+      view.setFloat64(at + 1, Math.sqrt(++value), true);
       let rest = now;
       for (let byte = at + 10; byte < at + 16; byte++) {
         view.setUint8(byte, (rest % 128) + (byte < at + 15 ? 128 : 0));

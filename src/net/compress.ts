@@ -17,7 +17,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { snappyBlock, snappyFrames } from './codec/snappy-compress.ts';
+import { snappyBlock, snappyBlockOf, snappyFrames } from './codec/snappy-compress.ts';
 
 /** Names of codecs. `snappy` is the block format; `deflate` and `zlib` both are zlib streams. */
 export type Codec =
@@ -39,6 +39,8 @@ export interface Body {
 const PIECE_BYTES = 1024 * 1024;
 /** Chunks from here on are compressed where they lie; smaller ones are gathered first. */
 const ALONE_BYTES = 512 * 1024;
+/** Snappy sees at most this much at once: chunks of this size, on average, lose nothing by themselves. */
+const SNAPPY_ALONE_BYTES = 64 * 1024;
 /** Bodies from here on go to the thread pool, where a codec cannot work piece by piece. */
 const POOL_BYTES = 4 * 1024 * 1024;
 const POOL_BYTES_ZLIB = 512 * 1024;
@@ -78,7 +80,7 @@ export function compress(
     case 'zstd':
       return zstd(chunks, byteLength, at);
     case 'snappy':
-      return bodyOf([snappyBlock(gather(chunks, byteLength))]);
+      return bodyOf(snappy(chunks, byteLength));
     case 'snappy_framed':
       return bodyOf(snappyFrames(gather(chunks, byteLength)));
     case 'lz4':
@@ -154,6 +156,12 @@ function zstd(
     return bodyOf([zlib.zstdCompressSync(gather(chunks, byteLength), options)]);
   }
   return zstdAsync(copyOf(chunks, byteLength), options).then((bytes) => bodyOf([bytes]));
+}
+
+/** Chunks that are no loss to compress alone are compressed where they lie. */
+function snappy(chunks: readonly Uint8Array[], byteLength: number): readonly Uint8Array[] {
+  const isLarge = chunks.length > 1 && byteLength >= chunks.length * SNAPPY_ALONE_BYTES;
+  return isLarge ? snappyBlockOf(chunks, byteLength) : [snappyBlock(gather(chunks, byteLength))];
 }
 
 function lz4(chunks: readonly Uint8Array[], byteLength: number): Body | Promise<Body> {

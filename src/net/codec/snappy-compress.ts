@@ -1,5 +1,6 @@
 /** Snappy as senders need it, block and framed: native where installed, snappyjs elsewhere. */
 import { createRequire } from 'node:module';
+import { sizeOfVarint, writeVarint } from '../../wire/varint.ts';
 import { crc32c } from '../client/crc32c.ts';
 
 const load = createRequire(import.meta.url);
@@ -18,6 +19,21 @@ let chosen: Compress | undefined;
 export function snappyBlock(input: Uint8Array): Uint8Array {
   chosen ??= native() ?? portableSnappy();
   return chosen(input);
+}
+
+/**
+ * One block of several inputs, each compressed where it lies: elements refer to what is in front of them
+ * in their own input only, so that they follow one another under one length. Snappy itself looks no
+ * further than 64 KiB back, so that nothing is lost with inputs of that size or more.
+ */
+export function snappyBlockOf(inputs: readonly Uint8Array[], byteLength: number): Uint8Array[] {
+  const preamble = new Uint8Array(sizeOfVarint(byteLength));
+  writeVarint(preamble, 0, byteLength);
+  const parts: Uint8Array[] = [preamble];
+  for (const input of inputs) {
+    parts.push(snappyBlock(input).subarray(sizeOfVarint(input.length)));
+  }
+  return parts;
 }
 
 /** `snappyjs`: a quarter of the speed, the same format. */

@@ -50,9 +50,9 @@ export class SeriesRewriter implements Rewriter {
   readonly #output = new Output(4096);
   #chunk: Uint8Array = new Uint8Array(0);
 
-  /** `maxBytes` is for what is remembered. */
-  constructor(rules: RelabelRules, maxBytes: number) {
-    this.#patches = new PatchMaker(rules);
+  /** `maxBytes` is for what is remembered. Without `hasPlans` each label set pays for the rules. */
+  constructor(rules: RelabelRules, maxBytes: number, hasPlans = true) {
+    this.#patches = new PatchMaker(rules, hasPlans);
     const valueBytes = ({ bytes }: Patch) => (bytes.length === 0 ? 0 : bytes.length + PATCH_BYTES);
     this.#known = new LabelSetCache({ maxBytes, valueBytes });
   }
