@@ -1,50 +1,28 @@
 import type { Batch } from '../../../contract/batch.ts';
-import type { Exporter } from '../../../contract/component.ts';
-import type { Context, Counter } from '../../../contract/context.ts';
+import type { Exporter, SeriesOrder } from '../../../contract/component.ts';
+import type { Context } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { InFlight } from '../../../net/client/in-flight.ts';
 import { ClientTls } from '../../../net/client-tls.ts';
-import { headerProblem, HttpClient, type HttpEndpoint } from '../../../net/http-client.ts';
-import { type Verdict, verdictOf } from './answer.ts';
-import type { Piece } from './piece.ts';
-import { Progress } from './progress.ts';
-import { type Content, RequestWriter } from './request-writer.ts';
-import { type Config, MESSAGES } from './settings.ts';
-import { headersOf, type Version } from './version.ts';
+import { headerProblem, HttpClient } from '../../../net/http-client.ts';
+import { Backend, type Omitted } from './backend.ts';
+import { Backends } from './backends.ts';
+import { Journey } from './journey.ts';
+import { type Config, endpointsOf } from './settings.ts';
 
-/** One way of speaking to the backend. */
-interface Speech {
-  readonly version: Version;
-  readonly endpoint: HttpEndpoint;
-  readonly writer: RequestWriter;
-}
+/** Batches are joined up to this size while they wait. */
+const JOIN_BYTES = 1024 * 1024;
 
-/** A request that was written and has no answer yet. */
-interface Pending {
-  readonly piece: Piece;
-  readonly speech: Speech;
-  readonly content: Content;
-}
-
-/** A batch that is on its way, perhaps in several requests and attempts. */
-interface Journey {
-  readonly progress: Progress;
-  /** Resolves when the attempt that is under way has let go of the batch. */
-  attempt: Promise<unknown>;
-  /** Kept from one attempt to the next. */
-  pending: Pending | undefined;
-}
-
-/** Posts batches of the `prometheus` form to a remote-write endpoint. */
+/** Posts batches of the `prometheus` form to one or several remote-write endpoints. */
 export class RemoteWriteExporter implements Exporter {
+  readonly seriesOrder: SeriesOrder;
   readonly #config: Config;
   readonly #context: Context;
   readonly #client: HttpClient;
   readonly #inFlight = new InFlight();
   readonly #journeys = new WeakMap<Batch, Journey>();
-  readonly #omittedTimes: Counter;
-  readonly #omittedMetadata: Counter;
-  #speech: Speech;
+  readonly #endpoints: readonly Backend[];
+  readonly #backends: Backends;
 
   constructor(config: Config, context: Context) {
     this.#config = config;
@@ -57,15 +35,17 @@ export class RemoteWriteExporter implements Exporter {
       tls: new ClientTls(config.tls),
       ...(config.proxy_url === undefined ? {} : { proxyUrl: config.proxy_url }),
     });
-    const omitted = (what: string) =>
-      context.meter.counter(
-        'exporter_remote_write_omitted',
-        'Start timestamps and metadata that the version of remote-write has no words for.',
-        { what },
-      );
-    this.#omittedTimes = omitted('start_timestamp');
-    this.#omittedMetadata = omitted('metadata');
-    this.#speech = this.#speak(MESSAGES[config.protobuf_message]);
+    const urls = endpointsOf(config);
+    const parts = { client: this.#client, omitted: omittedOf(context) };
+    this.#endpoints = urls.map((url) => new Backend(url, config, context, parts));
+    const backends = new Backends(urls, config.rehash_after, context.clock);
+    this.#backends = backends;
+    const { max_batch_size_bytes: most } = config;
+    this.seriesOrder = {
+      backends: backends.count,
+      backendOf: (hash) => backends.of(hash),
+      requestBytes: most === 0 ? JOIN_BYTES : Math.min(JOIN_BYTES, most),
+    };
   }
 
   send(batch: Batch, signal: AbortSignal): Promise<Outcome> {
@@ -87,7 +67,7 @@ export class RemoteWriteExporter implements Exporter {
     const refusal = this.#tenantRefusal(batch);
     if (refusal !== undefined) return refusal;
     const journey = await this.#journeyOf(batch);
-    const headers = this.#headersOf(batch, journey.progress.attempts++);
+    const headers = this.#headersOf(batch, journey.attempts);
     const travelled = this.#travel(journey, headers, signal);
     journey.attempt = travelled.catch(() => {});
     const outcome = await travelled;
@@ -100,8 +80,7 @@ export class RemoteWriteExporter implements Exporter {
     await this.#journeys.get(batch)?.attempt;
     let journey = this.#journeys.get(batch);
     if (journey === undefined) {
-      const progress = new Progress(batch, this.#config.max_batch_size_bytes);
-      journey = { progress, attempt: Promise.resolve(), pending: undefined };
+      journey = new Journey(batch, this.#backends, this.#config.max_batch_size_bytes);
       this.#journeys.set(batch, journey);
     }
     return journey;
@@ -112,77 +91,26 @@ export class RemoteWriteExporter implements Exporter {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const { progress } = journey;
-    for (let piece = progress.next; piece !== undefined; piece = progress.next) {
-      const pending = await this.#pending(journey, piece);
-      const verdict = await this.#post(pending, headers, signal);
-      if (verdict.kind === 'retry') return verdict;
-      journey.pending = undefined;
-      if (verdict.kind === 'fall_back') {
-        this.#fallBack(pending.speech, verdict.because);
-        continue;
-      }
-      if (verdict.kind === 'refused') {
-        progress.refused(verdict.why, verdict.divisible);
-        continue;
-      }
-      progress.done(verdict.lost, verdict.why);
-      this.#omit(progress, pending.content);
+    let retry: Outcome | undefined;
+    for (const { backend, leg } of journey.legs()) {
+      const outcome = await this.#endpoints[backend]!.travel(leg, headers, signal);
+      if (outcome === undefined) journey.arrived(leg);
+      retry ??= outcome;
+      this.#watch(backend, outcome);
     }
-    return progress.outcome();
+    return retry ?? journey.outcome();
   }
 
-  async #pending(journey: Journey, piece: Piece): Promise<Pending> {
-    const { pending } = journey;
-    if (pending?.piece === piece && pending.speech === this.#speech) return pending;
-    const speech = this.#speech;
-    const content = await speech.writer.write(piece);
-    journey.pending = { piece, speech, content };
-    return journey.pending;
-  }
-
-  async #post(
-    { speech, content }: Pending,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<Verdict> {
-    const { body, items, exemplars } = content;
-    if (body === undefined) return { kind: 'done', lost: 0 };
-    const reply = await this.#client.post(speech.endpoint, { ...body, headers }, signal);
-    if ('kind' in reply) {
-      if (reply.kind === 'retry') return reply;
-      if (reply.kind === 'rejected') return { kind: 'refused', why: reply, divisible: false };
-      return { kind: 'done', lost: 0 };
+  /** What an attempt says about the backend. One that asks for patience is there. */
+  #watch(backend: number, outcome: Outcome | undefined): void {
+    if (this.#backends.count === 1) return;
+    const { url } = this.#endpoints[backend]!;
+    const { log } = this.#context;
+    if (outcome?.kind !== 'retry' || outcome.reason === 'http_429') {
+      if (this.#backends.answered(backend)) log.info('its series go to it again', { url });
+    } else if (this.#backends.failed(backend)) {
+      log.warn('its series go to the other endpoints', { url, because: outcome.message });
     }
-    return verdictOf(reply, {
-      version: speech.version,
-      items,
-      exemplars,
-      retryOn429: this.#config.retry_on_http_429,
-      now: this.#context.clock.now(),
-    });
-  }
-
-  #fallBack(from: Speech, because: string): void {
-    if (this.#speech !== from) return;
-    this.#speech = this.#speak('v1');
-    this.#context.log.warn('the backend does not speak remote-write 2.0; 1.0 is sent from now on', {
-      because,
-    });
-  }
-
-  #speak(version: Version): Speech {
-    const headers = { ...headersOf(version, this.#context.version), ...this.#config.headers };
-    const endpoint = this.#client.endpoint(this.#config.endpoint, headers);
-    return { version, endpoint, writer: new RequestWriter(version, this.#config) };
-  }
-
-  /** Counts what could not be said in this version. */
-  #omit(progress: Progress, { dropped }: Content): void {
-    const { customHistograms, metadata, startTimestamps } = dropped;
-    if (customHistograms > 0) progress.unsaid(customHistograms, CUSTOM_BUCKETS);
-    if (metadata > 0) this.#omittedMetadata.add(metadata);
-    if (startTimestamps > 0) this.#omittedTimes.add(startTimestamps);
   }
 
   #headersOf({ origin }: Batch, retries: number): Readonly<Record<string, string>> {
@@ -202,8 +130,12 @@ export class RemoteWriteExporter implements Exporter {
   }
 }
 
-const CUSTOM_BUCKETS: Outcome & { kind: 'rejected' } = {
-  kind: 'rejected',
-  reason: 'custom_buckets',
-  message: 'remote-write 1.0 has no histograms with custom buckets; send 2.0 with protobuf_message',
-};
+function omittedOf({ meter }: Context): Omitted {
+  const omitted = (what: string) =>
+    meter.counter(
+      'exporter_remote_write_omitted',
+      'Start timestamps and metadata that the version of remote-write has no words for.',
+      { what },
+    );
+  return { startTimestamps: omitted('start_timestamp'), metadata: omitted('metadata') };
+}

@@ -15,7 +15,7 @@ export default {
   schema,
   notes: translationNotes,
   delivery: {
-    numConsumers: 1,
+    numConsumers: 5,
     retry: { initialIntervalMs: 50, maxIntervalMs: 200, maxElapsedTimeMs: 300_000 },
   },
   create: (config, context) => new RemoteWriteExporter(config, context),

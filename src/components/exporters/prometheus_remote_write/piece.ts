@@ -1,4 +1,4 @@
-import type { Batch, Bytes } from '../../../contract/batch.ts';
+import type { Bytes } from '../../../contract/batch.ts';
 import { splitChunk } from '../../../formats/prometheus/split.ts';
 import { countChunk } from '../../../formats/prometheus/walk.ts';
 
@@ -10,9 +10,9 @@ export interface Piece {
   readonly items: number;
 }
 
-/** A batch as pieces of at most `maxBytes` (0: one piece), in order. A series is never cut. */
-export function piecesOf(batch: Batch, maxBytes: number): Piece[] {
-  const { chunks, byteLength, items } = batch;
+/** Something as pieces of at most `maxBytes` (0: one piece), in order. A series is never cut. */
+export function piecesOf(whole: Piece, maxBytes: number): Piece[] {
+  const { chunks, byteLength, items } = whole;
   if (maxBytes === 0 || byteLength <= maxBytes) return [{ chunks, byteLength, items }];
   const pieces: Piece[] = [];
   let gathered = nothing();

@@ -1,5 +1,4 @@
-import type { Batch } from '../../../contract/batch.ts';
-import { ACCEPTED, type Outcome } from '../../../contract/outcome.ts';
+import type { Outcome } from '../../../contract/outcome.ts';
 import { halves, type Piece, piecesOf } from './piece.ts';
 
 type Rejected = Outcome & { kind: 'rejected' };
@@ -14,19 +13,21 @@ const MAX_FRUITLESS = 24;
  * again, because what it holds would come out of order then.
  */
 export class Progress {
-  readonly #items: number;
   /** What is left, the next at the end. */
   readonly #left: Piece[];
-  #lost = 0;
-  #why: Rejected | undefined;
+  /** Items that will never be written, and why the first of them. */
+  lost = 0;
+  why: Rejected | undefined;
   #refusals = 0;
   #successes = 0;
-  /** Attempts begun so far. */
-  attempts = 0;
 
-  constructor(batch: Batch, maxBytes: number) {
-    this.#items = batch.items;
-    this.#left = piecesOf(batch, maxBytes).toReversed();
+  constructor(whole: Piece, maxBytes: number) {
+    this.#left = piecesOf(whole, maxBytes).toReversed();
+  }
+
+  /** What is left, in order. */
+  get rest(): readonly Piece[] {
+    return this.#left.toReversed();
   }
 
   /** What to send next; undefined when all of it has an answer. */
@@ -56,23 +57,13 @@ export class Progress {
     this.#lose(items, why);
   }
 
-  /** What became of the batch. */
-  outcome(): Outcome {
-    const why = this.#why;
-    if (why === undefined) return ACCEPTED;
-    if (this.#lost >= this.#items) return why;
-    const { reason } = why;
-    const message = `${this.#lost} of ${this.#items} items were refused: ${why.message}`;
-    return { kind: 'partial', rejected: this.#lost, reason, message };
-  }
-
   #mayDivide(): boolean {
     const sent = this.#refusals + this.#successes;
     return sent < MAX_SEARCH && (this.#successes > 0 || this.#refusals < MAX_FRUITLESS);
   }
 
   #lose(items: number, why: Rejected | undefined): void {
-    this.#lost += items;
-    this.#why ??= why;
+    this.lost += items;
+    this.why ??= why;
   }
 }

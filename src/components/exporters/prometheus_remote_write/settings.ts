@@ -41,6 +41,15 @@ function endpointProblem(url: string): string | undefined {
   return parsed.hash === '' ? undefined : 'has a fragment; remove what follows the #';
 }
 
+const endpoint = () =>
+  z
+    .string()
+    .superRefine((value, context) => {
+      const wrong = endpointProblem(value);
+      if (wrong !== undefined) context.addIssue({ code: 'custom', message: wrong });
+    })
+    .meta({ format: 'uri' });
+
 const externalLabels = z
   .record(z.string(), z.string())
   .superRefine((labels, context) => {
@@ -62,14 +71,15 @@ const HTTP1 = 'requests are sent over HTTP/1.1, one per connection at a time';
 const MIB = 1024 * 1024;
 
 const section = z.strictObject({
-  endpoint: z
-    .string({ error: 'is missing; write the URL, such as http://host:9090/api/v1/write' })
-    .superRefine((value, context) => {
-      const wrong = endpointProblem(value);
-      if (wrong !== undefined) context.addIssue({ code: 'custom', message: wrong });
-    })
-    .meta({ format: 'uri' })
-    .describe('URL to post to, used as it is.'),
+  endpoint: endpoint().optional().describe('URL to post to, used as it is.'),
+  endpoints: z
+    .array(endpoint())
+    .min(1)
+    .optional()
+    .describe('URLs in place of `endpoint`, each of which gets a share of the series.'),
+  rehash_after: duration({ positive: true })
+    .prefault('10s')
+    .describe('How long one of `endpoints` fails before its series go to the others.'),
   protobuf_message: z
     .enum(Object.keys(MESSAGES) as [keyof typeof MESSAGES, ...(keyof typeof MESSAGES)[]])
     .default('prometheus.WriteRequest')
@@ -107,11 +117,11 @@ const section = z.strictObject({
       queue_size: z.int().min(0).optional(),
       num_consumers: z.int().min(0).optional(),
     }),
-    'sending_queue is the queue here; write enabled and queue_size there',
+    'sending_queue is the queue here; write enabled, queue_size and num_consumers there',
   ),
   max_batch_request_parallelism: ignored(
     z.int().min(1),
-    'the requests of a batch go one after the other, so that series stay in order',
+    'sending_queue.num_consumers says how many requests are under way at once',
   ),
   read_buffer_size: ignored(byteSize(), 'answers are read as they come'),
   write_buffer_size: ignored(byteSize(), 'batches are written without a buffer'),
@@ -124,7 +134,32 @@ const section = z.strictObject({
 });
 
 /** Schema of a `prometheus_remote_write` section, without the keys of the shared delivery. */
-export const schema = section.superRefine((value, context) => refuseTwoTenants(value, context));
+export const schema = section.superRefine((value, context) => {
+  refuseTwoTenants(value, context);
+  const wrong = endpointsProblem(value);
+  if (wrong !== undefined) context.addIssue({ code: 'custom', ...wrong });
+});
 
 /** A checked `prometheus_remote_write` section. */
 export type Config = z.output<typeof schema>;
+
+/** Where to post to: one or several. */
+export function endpointsOf({ endpoint: one, endpoints }: Config): readonly string[] {
+  return endpoints ?? (one === undefined ? [] : [one]);
+}
+
+function endpointsProblem(
+  value: z.output<typeof section>,
+): { readonly path: string[]; readonly message: string } | undefined {
+  const { endpoint: one, endpoints } = value;
+  if (one !== undefined && endpoints !== undefined) {
+    return { path: ['endpoints'], message: 'stands beside endpoint; write one of the two' };
+  }
+  if (one === undefined && endpoints === undefined) {
+    const message = 'is missing; write the URL, such as http://host:9090/api/v1/write';
+    return { path: ['endpoint'], message };
+  }
+  const repeated = endpoints?.find((url, at) => endpoints.indexOf(url) !== at);
+  if (repeated === undefined) return undefined;
+  return { path: ['endpoints'], message: `${repeated} is listed twice; remove one` };
+}

@@ -19,13 +19,13 @@ import { Group, type LaneOptions, type Sendable } from './group.ts';
 export interface LaneDispatchOptions extends LaneOptions {
   readonly clock: Clock;
   /** One attempt. */
-  attempt(shipment: Shipment): Promise<Outcome>;
+  readonly attempt: (shipment: Shipment) => Promise<Outcome>;
   /** All attempts, after `last` if there was one, and the settlement. */
-  finish(sendable: Sendable): Promise<void>;
+  readonly finish: (sendable: Sendable) => Promise<void>;
   /** The settlement alone. */
-  settle(shipment: Shipment, outcome: Outcome): void;
+  readonly settle: (shipment: Shipment, outcome: Outcome) => void;
   /** Told when a request has ended. */
-  changed(): void;
+  readonly changed: () => void;
 }
 
 /** How long shipments wait for lanes that are busy before they are divided all the same. */
