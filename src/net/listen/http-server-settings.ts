@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize, duration, ignored, listenAddress, secret } from '../../contract/settings.ts';
+import { byteSize, duration, listenAddress, secret } from '../../contract/settings.ts';
 import type { CorsOptions } from '../cors.ts';
 import type { HttpLimits } from '../http.ts';
 import { type ServerTlsConfig, serverTlsSettings } from './server-tls.ts';
@@ -26,23 +26,33 @@ function missing(what: string) {
     });
 }
 
-/** Keys of an HTTP server, with the names and defaults of the OpenTelemetry Collector. */
-export function httpServerSettings(defaults: { readonly endpoint: string }) {
+/** Keys of whatever listens, with the names and defaults of the OpenTelemetry Collector. */
+export function listenSettings({ endpoint }: { readonly endpoint: string }) {
   return {
-    endpoint: listenAddress().default(defaults.endpoint).describe('Address to listen on.'),
+    endpoint: listenAddress().default(endpoint).describe('Address to listen on.'),
     transport: z
       .enum(['tcp', 'unix'], { error: 'expected tcp or unix' })
       .default('tcp')
       .describe('Kind of address; with unix the endpoint is a path.'),
+    include_metadata: z
+      .boolean()
+      .default(false)
+      .describe('Keep the request headers with the data, for attributes and exporters.'),
+    tls: serverTlsSettings().optional().describe('Serve over TLS.'),
+    auth: missing('authenticators do not exist yet; verify clients with tls.client_ca_file'),
+    middlewares: missing('middlewares do not exist; limits are set under service.admission'),
+  };
+}
+
+/** Keys of an HTTP server, with the names and defaults of the OpenTelemetry Collector. */
+export function httpServerSettings(defaults: { readonly endpoint: string }) {
+  return {
+    ...listenSettings(defaults),
     cors: cors.optional().describe('Let browsers send.'),
     response_headers: z
       .record(z.string(), secret())
       .default({})
       .describe('Headers added to every answer.'),
-    include_metadata: z
-      .boolean()
-      .default(false)
-      .describe('Keep the request headers with the data, for attributes and exporters.'),
     keep_alives_enabled: z.boolean().default(true).describe('Keep connections between requests.'),
     read_header_timeout: duration().default(60_000).describe('For the head of a request.'),
     read_timeout: duration().default(120_000).describe('For a whole request.'),
@@ -51,13 +61,6 @@ export function httpServerSettings(defaults: { readonly endpoint: string }) {
     max_header_size: byteSize().default(MAX_HEADER_BYTES).describe('Largest head of a request.'),
     max_connection_age: duration().default(0).describe('Ask clients to reconnect after this.'),
     max_connection_age_grace: duration().default(0).describe('Cut them this long after that.'),
-    compression_algorithms: ignored(
-      z.array(z.string()),
-      'remote-write bodies are snappy blocks and nothing else',
-    ),
-    tls: serverTlsSettings().optional().describe('Serve over TLS.'),
-    auth: missing('authenticators do not exist yet; verify clients with tls.client_ca_file'),
-    middlewares: missing('middlewares do not exist; limits are set under service.admission'),
   };
 }
 

@@ -1,41 +1,19 @@
 import { z } from 'zod';
-import { byteSize, duration, ignored, listenAddress, secret } from '../../../contract/settings.ts';
+import { byteSize, duration, ignored } from '../../../contract/settings.ts';
 import { CODINGS } from '../../../net/decompress.ts';
-import type { CorsOptions } from '../../../net/cors.ts';
-import type { HttpLimits } from '../../../net/http.ts';
 import type { SessionLimits } from '../../../net/h2/life.ts';
-import { type ServerTlsConfig, serverTlsSettings } from '../../../net/listen/server-tls.ts';
+import {
+  type HttpServerConfig,
+  httpServerConfig,
+  httpServerSettings,
+  listenSettings,
+} from '../../../net/listen/http-server-settings.ts';
 import type { Signal } from '../../../contract/batch.ts';
 
 const MIB = 1024 * 1024;
 const DEFAULT_MAX_BYTES = 64 * MIB;
 const MAX_HEADER_BYTES = 32 * 1024;
 const HOUR_MS = 3_600_000;
-
-const transport = z
-  .enum(['tcp', 'unix'], { error: 'expected tcp or unix' })
-  .default('tcp')
-  .describe('Kind of address; with unix the endpoint is a path.');
-
-const includeMetadata = z
-  .boolean()
-  .default(false)
-  .describe('Keep the request headers with the data, for attributes and exporters.');
-
-const tls = serverTlsSettings().optional().describe('Serve over TLS.');
-
-/** A key of the OpenTelemetry Collector that must not be ignored in silence. */
-function missing(what: string) {
-  return z
-    .unknown()
-    .optional()
-    .superRefine((value, context) => {
-      if (value !== undefined) context.addIssue({ code: 'custom', message: what });
-    });
-}
-
-const NO_AUTH = 'authenticators do not exist yet; verify clients with tls.client_ca_file';
-const NO_MIDDLEWARES = 'middlewares do not exist; limits are set under service.admission';
 
 const serverParameters = z.strictObject({
   max_connection_idle: duration().default(0).describe('Close connections without requests.'),
@@ -60,8 +38,7 @@ const keepalive = z.strictObject({
 });
 
 const grpc = z.strictObject({
-  endpoint: listenAddress().default('localhost:4317').describe('Address to listen on.'),
-  transport,
+  ...listenSettings({ endpoint: 'localhost:4317' }),
   max_recv_msg_size_mib: z
     .int()
     .min(0)
@@ -77,27 +54,12 @@ const grpc = z.strictObject({
   read_buffer_size: ignored(z.int(), 'buffers are sized by the flow control of HTTP/2'),
   write_buffer_size: ignored(z.int(), 'buffers are sized by the flow control of HTTP/2'),
   keepalive: orEmpty(keepalive).describe('Pings, and the age of connections.'),
-  include_metadata: includeMetadata,
-  tls,
-  auth: missing(NO_AUTH),
-  middlewares: missing(NO_MIDDLEWARES),
-});
-
-const cors = z.strictObject({
-  allowed_origins: z
-    .array(z.string())
-    .default([])
-    .describe('Origins that may send from a browser; * stands for any characters.'),
-  allowed_headers: z.array(z.string()).default([]).describe('Request headers beyond the usual.'),
-  exposed_headers: z.array(z.string()).default([]).describe('Answer headers a page may read.'),
-  max_age: z.int().min(0).default(0).describe('Seconds a browser may remember the answer.'),
 });
 
 const path = z.string().regex(/^\//, 'must begin with /');
 
 const http = z.strictObject({
-  endpoint: listenAddress().default('localhost:4318').describe('Address to listen on.'),
-  transport,
+  ...httpServerSettings({ endpoint: 'localhost:4318' }),
   traces_url_path: path.default('/v1/traces').describe('Where traces are sent.'),
   metrics_url_path: path.default('/v1/metrics').describe('Where metrics are sent.'),
   logs_url_path: path.default('/v1/logs').describe('Where logs are sent.'),
@@ -109,23 +71,6 @@ const http = z.strictObject({
     .array(z.enum(['', ...CODINGS]))
     .default(['', ...CODINGS])
     .describe('Content encodings to accept; uncompressed bodies always are.'),
-  cors: cors.optional().describe('Let browsers send.'),
-  response_headers: z
-    .record(z.string(), secret())
-    .default({})
-    .describe('Headers added to every answer.'),
-  include_metadata: includeMetadata,
-  keep_alives_enabled: z.boolean().default(true).describe('Keep connections between requests.'),
-  read_header_timeout: duration().default(60_000).describe('For the head of a request.'),
-  read_timeout: duration().default(120_000).describe('For a whole request.'),
-  write_timeout: duration().default(30_000).describe('For a client to take its answer.'),
-  idle_timeout: duration().default(90_000).describe('Between requests on a connection.'),
-  max_header_size: byteSize().default(MAX_HEADER_BYTES).describe('Largest head of a request.'),
-  max_connection_age: duration().default(0).describe('Ask clients to reconnect after this.'),
-  max_connection_age_grace: duration().default(0).describe('Cut them this long after that.'),
-  tls,
-  auth: missing(NO_AUTH),
-  middlewares: missing(NO_MIDDLEWARES),
 });
 
 /** A section that is complete when nothing is written under it. */
@@ -147,28 +92,20 @@ const protocols = z
     message: 'names no protocol; write grpc: or http: or both under it',
   });
 
-/** What every protocol of the receiver has. */
-interface ProtocolConfig {
-  readonly address: string;
-  readonly transport: 'tcp' | 'unix';
-  readonly tls: ServerTlsConfig | undefined;
-  readonly includeMetadata: boolean;
+/** Settings of OTLP over gRPC. */
+export interface GrpcConfig
+  extends Pick<HttpServerConfig, 'address' | 'transport' | 'tls' | 'includeMetadata'> {
   /** Of a request, on the wire and decompressed. */
   readonly maxBytes: number;
-}
-
-/** Settings of OTLP over gRPC. */
-export interface GrpcConfig extends ProtocolConfig {
   readonly limits: SessionLimits;
 }
 
 /** Settings of OTLP over HTTP. */
-export interface HttpConfig extends ProtocolConfig {
-  readonly limits: HttpLimits;
+export interface HttpConfig extends HttpServerConfig {
+  /** Of a request, on the wire and decompressed. */
+  readonly maxBytes: number;
   readonly paths: ReadonlyMap<string, Signal>;
   readonly codings: ReadonlySet<string>;
-  readonly cors: CorsOptions | undefined;
-  readonly responseHeaders: Readonly<Record<string, string>>;
 }
 
 /** Settings of the receiver; at least one protocol is there. */
@@ -211,10 +148,7 @@ function grpcConfig(value: z.output<typeof grpc>): GrpcConfig {
 
 function httpConfig(value: z.output<typeof http>): HttpConfig {
   return {
-    address: value.endpoint,
-    transport: value.transport,
-    tls: value.tls,
-    includeMetadata: value.include_metadata,
+    ...httpServerConfig(value),
     maxBytes: value.max_request_body_size || DEFAULT_MAX_BYTES,
     paths: new Map([
       [value.traces_url_path, 'traces'],
@@ -222,22 +156,5 @@ function httpConfig(value: z.output<typeof http>): HttpConfig {
       [value.logs_url_path, 'logs'],
     ]),
     codings: new Set(value.compression_algorithms),
-    cors: value.cors && {
-      allowedOrigins: value.cors.allowed_origins,
-      allowedHeaders: value.cors.allowed_headers,
-      exposedHeaders: value.cors.exposed_headers,
-      maxAgeSeconds: value.cors.max_age,
-    },
-    responseHeaders: value.response_headers,
-    limits: {
-      readHeaderTimeoutMs: value.read_header_timeout,
-      readTimeoutMs: value.read_timeout,
-      writeTimeoutMs: value.write_timeout,
-      idleTimeoutMs: value.idle_timeout,
-      maxHeaderBytes: value.max_header_size,
-      keepAlives: value.keep_alives_enabled,
-      maxConnectionAgeMs: value.max_connection_age,
-      maxConnectionAgeGraceMs: value.max_connection_age_grace,
-    },
   };
 }

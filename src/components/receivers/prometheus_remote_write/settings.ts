@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize } from '../../../contract/settings.ts';
+import { byteSize, ignored } from '../../../contract/settings.ts';
 import {
   type HttpServerConfig,
   httpServerConfig,
@@ -23,6 +23,10 @@ const section = z.strictObject({
   max_decoded_size: byteSize()
     .default(DEFAULT_MAX_DECODED)
     .describe('Largest body without its compression; 0 for 32 MiB.'),
+  compression_algorithms: ignored(
+    z.array(z.string()),
+    'remote-write bodies are snappy blocks and nothing else',
+  ),
   label_cache_size: byteSize()
     .default(16 * MIB)
     .describe('Bytes per shard for label sets that arrive unsorted; 0 to sort each time.'),
