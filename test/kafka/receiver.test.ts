@@ -84,7 +84,7 @@ for (const client of ['platformatic', 'kafkajs'] as const) {
     t.after(() => writer.close());
     const headers = (tenant: string) => [['X-Scope-OrgID', Buffer.from(tenant)] as const];
     await writer.write(topic, numbered(0, 10), { headers: headers('one') });
-    await writer.write(topic, numbered(10, 10), { headers: headers('two') });
+    await writer.write(topic, numbered(10, 10), { headers: [['tenant', Buffer.from('two')]] });
     await writer.write(topic, numbered(20, 10), { headers: headers('two'), partition: 1 });
     const reader = await startReader(t, client, { topic, tenancy: '{ headers: [X-Scope-OrgID] }' });
     await reader.cameAll(range(0, 30));

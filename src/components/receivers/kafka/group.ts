@@ -103,8 +103,10 @@ function piecesOf(
   const value = record.value ?? NOTHING;
   const next = record.offset + 1n;
   const { tenant } = options;
-  if (tenant.from === 'header')
-    return [{ value, next, sender: senderOf(record, undefined, options) }];
+  if (tenant.from === 'header') {
+    const named = tenantInHeader(record, tenant.name);
+    return [{ value, next, sender: senderOf(record, named, options) }];
+  }
   if (tenant.from === 'topic') {
     const named = tenantInTopic(tenant.pattern, topic);
     return [{ value, next, sender: senderOf(record, named, options) }];
@@ -182,6 +184,12 @@ function senderOf(
   const kept = headers.map((name) => [name, lookup(name)] as const);
   const metadata = Object.fromEntries(kept.filter(([, values]) => values.length > 0));
   return { key: JSON.stringify([tenant, kept]), tenant, metadata };
+}
+
+/** What the header says; said twice it is no valid tenant. */
+function tenantInHeader({ headers }: IncomingRecord, name: string): string | undefined {
+  const values = name === '' ? [] : headerValues(headers)(name);
+  return values.length === 0 ? undefined : values.join();
 }
 
 /** What the expression finds; a name it does not match is no valid tenant. */

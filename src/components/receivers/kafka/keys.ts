@@ -79,6 +79,10 @@ export const tenant = z
       .describe(
         'Who says whose data a record is: headers as in service.tenancy, the name of the topic, or an attribute of the resource.',
       ),
+    header: z
+      .string()
+      .default('tenant')
+      .describe('Record header, believed before those of service.tenancy; empty for none.'),
     topic_pattern: pattern.optional().describe('Its first group is the tenant; for from: topic.'),
     attribute: z.string().min(1).optional().describe('Of the resource; for from: attribute.'),
   })

@@ -17,7 +17,8 @@ export interface Source {
 
 /** Who says whose data a record is. */
 export type TenantSource =
-  | { readonly from: 'header' }
+  /** This record header, and those of `service.tenancy` where it is absent. Empty: only those. */
+  | { readonly from: 'header'; readonly name: string }
   /** The first group of `pattern` in the name of the topic. */
   | { readonly from: 'topic'; readonly pattern: RegExp }
   /** This attribute of the resource. */
@@ -103,8 +104,9 @@ export function formsOf(sources: readonly Source[]): readonly Form[] {
   return [metrics?.encoding === 'prometheus_remote_write' ? 'prometheus' : 'otlp'];
 }
 
-function tenantSourceOf({ from, topic_pattern, attribute }: z.output<typeof tenant>): TenantSource {
+function tenantSourceOf(value: z.output<typeof tenant>): TenantSource {
+  const { from, header, topic_pattern, attribute } = value;
   if (from === 'topic') return { from, pattern: new RegExp(topic_pattern ?? '') };
   if (from === 'attribute') return { from, key: attribute ?? '' };
-  return { from };
+  return { from, name: header.toLowerCase() };
 }
