@@ -18,9 +18,9 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
   compare [--collector PATH] [--shards N] [--case NAME ...] [--only millrace|collector|floor ...]
          [--latency]
                              the same work through the peers, in turns
-  remote-write [--vmagent PATH] [--shards N] [--case repeated|churn-10 ...]
+  remote-write [--vmagent PATH] [--shards N] [--case repeated|churn-10|otlp ...]
          [--only millrace|vmagent ...]
-                             remote-write through two relabelling rules, beside vmagent
+                             remote-write and OTLP to remote-write, beside vmagent
 
 Without a command: micro, then macro --quick. Common options: --seconds N, --rounds N.
 `;

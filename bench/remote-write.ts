@@ -1,13 +1,18 @@
 /**
- * Remote-write in, two relabelling rules, remote-write out: Millrace and vmagent in turns, on one
- * machine. A vmagent that is missing is reported as not measured.
+ * Remote-write in, two relabelling rules, remote-write out, and OTLP in, remote-write out: Millrace and
+ * vmagent in turns, on one machine. A vmagent that is missing is reported as not measured.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LoadShape, type Measurement, measure, median } from './measure.ts';
 import { Sink } from './systems/processes.ts';
-import { type RemoteWriteOptions, startMillrace, startVmagent } from './systems/remote-write.ts';
+import {
+  type RemoteWriteOptions,
+  startMillrace,
+  startVmagent,
+  VMAGENT_OTLP,
+} from './systems/remote-write.ts';
 import type { System } from './systems/system.ts';
 
 /** What `npm run bench -- remote-write` was told. */
@@ -24,8 +29,8 @@ export interface RemoteWriteBenchOptions {
 interface Case {
   readonly name: string;
   readonly load: LoadShape;
-  /** Wanted of the samples per CPU second, as a multiple of vmagent's. */
-  readonly target: number;
+  /** Wanted of the samples per CPU second, as a multiple of vmagent's; absent: nothing is. */
+  readonly target?: number;
 }
 
 const SERIES = { signal: 'series', items: 2000 } as const;
@@ -33,26 +38,37 @@ const LOAD = { protocol: 'http', encoding: 'snappy', connections: 8 } as const;
 const CASES: readonly Case[] = [
   { name: 'repeated', load: { ...LOAD, shape: SERIES }, target: 1.5 },
   { name: 'churn-10', load: { ...LOAD, shape: { ...SERIES, churn: 0.1 } }, target: 1 },
+  {
+    name: 'otlp',
+    load: {
+      protocol: 'http',
+      encoding: 'identity',
+      connections: 8,
+      shape: { signal: 'metrics', items: 1000 },
+    },
+  },
 ];
 
 export async function remoteWrite(options: RemoteWriteBenchOptions): Promise<void> {
   const sink = await Sink.start();
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   if (options.vmagent === undefined) console.log('vmagent: not measured (give --vmagent PATH)');
-  const gateway: RemoteWriteOptions = {
-    folder,
-    sinkHttp: sink.ports.http,
-    shards: options.shards,
-  };
-  const starters = startersOf(options, gateway);
   for (const item of CASES) {
     if (options.cases.length > 0 && !options.cases.includes(item.name)) continue;
+    const starters = startersOf(options, {
+      folder,
+      sinkHttp: sink.ports.http,
+      shards: options.shards,
+      from: item.load.shape.signal === 'metrics' ? 'otlp' : 'remote-write',
+    });
     const runs: Measurement[] = [];
     for (let round = 0; round < options.rounds; round++) {
       for (const start of starters) {
         const system = await start();
         try {
-          runs.push(await measure(system, sink, item.load, { seconds: options.seconds }));
+          const isOther = system.name === 'vmagent' && item.name === 'otlp';
+          const load = isOther ? { ...item.load, path: VMAGENT_OTLP } : item.load;
+          runs.push(await measure(system, sink, load, { seconds: options.seconds }));
         } finally {
           await system.stop();
         }
@@ -82,7 +98,7 @@ function print({ name, target }: Case, runs: readonly Measurement[]): void {
     const ratios =
       system === 'millrace'
         ? ''
-        : `millrace is ${(own.perCpu / perCpu).toFixed(2)}x (wanted ${target.toFixed(1)}x), memory ${(own.peak / peak).toFixed(1)}x`;
+        : `millrace is ${(own.perCpu / perCpu).toFixed(2)}x${target === undefined ? '' : ` (wanted ${target.toFixed(1)}x)`}, memory ${(own.peak / peak).toFixed(1)}x`;
     console.log(
       `${name.padEnd(10)}  ${system.padEnd(10)}  ${(perCpu / 1e6).toFixed(3)} M samples/CPU-s  ` +
         `${(rate / 1e6).toFixed(3)} M samples/s  ${Math.round(peak / 2 ** 20)} MiB  ${ratios}` +

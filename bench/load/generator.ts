@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { compressSync as snappySync } from 'snappy';
+import { PointsPayload, type PointsShape } from './data-points.ts';
 import { grpcSender, openSession } from './grpc-sender.ts';
 import { httpSender, type Sender, type Target } from './http-sender.ts';
 import { type Payload, payloadOf, type Shape } from './payload.ts';
@@ -14,7 +15,9 @@ import { SeriesPayload, type SeriesShape } from './series.ts';
 export interface LoadOrder {
   readonly protocol: 'http' | 'grpc';
   readonly port: number;
-  readonly shape: Shape | SeriesShape;
+  readonly shape: Shape | SeriesShape | PointsShape;
+  /** Where to post to; what OTLP or remote-write says when absent. */
+  readonly path?: string;
   /** Snappy is compressed anew for every request, so that its items are numbered. */
   readonly encoding: 'identity' | 'gzip' | 'zstd' | 'snappy';
   /** Requests under way at once; over HTTP each has a connection of its own. */
@@ -133,7 +136,8 @@ class Load {
 type Numbered = Pick<Payload, 'bytes' | 'items' | 'number'>;
 
 function newPayload(shape: LoadOrder['shape'], sender: number): Numbered {
-  return shape.signal === 'series' ? new SeriesPayload(shape, sender) : payloadOf(shape);
+  if (shape.signal === 'series') return new SeriesPayload(shape, sender);
+  return shape.signal === 'metrics' ? new PointsPayload(shape, sender) : payloadOf(shape);
 }
 
 function compressedBodies(order: LoadOrder): Uint8Array[] {
@@ -169,6 +173,7 @@ async function openSenders(order: LoadOrder): Promise<Sender[]> {
 
 function pathOf(order: LoadOrder): string {
   const { signal } = order.shape;
+  if (order.path !== undefined) return order.path;
   if (signal === 'series') return '/api/v1/write';
   if (order.protocol === 'http') return `/v1/${signal}`;
   const service = signal === 'traces' ? 'trace.v1.TraceService' : 'logs.v1.LogsService';

@@ -124,7 +124,8 @@ function bytesOf(value: bigint): Buffer {
   return bytes;
 }
 
-function placesOf(bytes: Uint8Array<ArrayBuffer>, mark: Buffer): number[] {
+/** Where a mark stands in bytes that begin their buffer. */
+export function placesOf(bytes: Uint8Array<ArrayBuffer>, mark: Buffer): number[] {
   const places: number[] = [];
   const text = Buffer.from(bytes.buffer, 0, bytes.length);
   for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + mark.length))

@@ -8,7 +8,12 @@ export interface RemoteWriteOptions {
   readonly folder: string;
   readonly sinkHttp: number;
   readonly shards: number;
+  /** What comes in. OTLP passes no rules. */
+  readonly from: 'remote-write' | 'otlp';
 }
+
+/** Where vmagent takes OTLP. */
+export const VMAGENT_OTLP = '/opentelemetry/v1/metrics';
 
 /** The same two rules for both: a label renamed apart, another taken away. */
 const RULES = `- source_labels: [namespace, job]
@@ -19,14 +24,17 @@ const RULES = `- source_labels: [namespace, job]
 `;
 
 /**
- * Millrace, with one pipeline from remote-write through the rules to remote-write. It sends requests as
+ * Millrace, with one pipeline through the rules to remote-write. It sends requests as
  * large as vmagent does when left to itself: 10,000 samples, or what a second brings.
  */
 export async function startMillrace(options: RemoteWriteOptions): Promise<System> {
   const ports = { http: await freePort(), grpc: 0 };
   const metrics = await freePort();
+  const isOtlp = options.from === 'otlp';
+  const address = `endpoint: "127.0.0.1:${ports.http}"`;
   const yaml = `receivers:
-  prometheus_remote_write: { endpoint: "127.0.0.1:${ports.http}" }
+  otlp: { protocols: { http: { ${address} } } }
+  prometheus_remote_write: { ${address} }
 processors:
   relabel:
     rules:
@@ -40,8 +48,8 @@ service:
   telemetry: { metrics: { address: "127.0.0.1:${metrics}" }, logs: { level: warn } }
   pipelines:
     metrics:
-      receivers: [prometheus_remote_write]
-      processors: [relabel]
+      receivers: [${isOtlp ? 'otlp' : 'prometheus_remote_write'}]
+      processors: [${isOtlp ? '' : 'relabel'}]
       exporters: [prometheus_remote_write]
 `;
   const path = join(options.folder, `millrace-${ports.http}.yaml`);
@@ -60,9 +68,10 @@ export async function startVmagent(program: string, options: RemoteWriteOptions)
     `-httpListenAddr=127.0.0.1:${ports.http}`,
     `-remoteWrite.url=http://127.0.0.1:${options.sinkHttp}/api/v1/write`,
     '-remoteWrite.forcePromProto',
-    `-remoteWrite.relabelConfig=${rules}`,
+    ...(options.from === 'otlp' ? [] : [`-remoteWrite.relabelConfig=${rules}`]),
     `-remoteWrite.tmpDataPath=${join(queue, 'queue')}`,
     '-loggerLevel=ERROR',
+    '-opentelemetry.usePrometheusNaming',
   ];
   return System.start('vmagent', [program, ...flags], ports);
 }
