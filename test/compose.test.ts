@@ -76,4 +76,23 @@ describe('docker-compose.yml', () => {
       );
     }
   });
+
+  test('the dashboard asks for metrics there are', () => {
+    const dashboard = readFileSync(join(root, 'deploy/grafana/dashboards/millrace.json'), 'utf8');
+    const { panels } = JSON.parse(dashboard) as { panels: { targets: { expr: string }[] }[] };
+    const documented = readFileSync(join(root, 'docs/metrics.md'), 'utf8');
+    const names = panels
+      .flatMap(({ targets }) => targets.map(({ expr }) => expr))
+      .flatMap((expr) => [...expr.matchAll(/millrace_(\w+)(\([\w|]+\))?/g)])
+      .flatMap(([, name = '', some]) =>
+        some === undefined
+          ? [name]
+          : some
+              .slice(1, -1)
+              .split('|')
+              .map((end) => name + end),
+      );
+    assert.ok(names.length > 8);
+    for (const name of names) assert.ok(documented.includes(`| \`${name}\` |`), name);
+  });
 });
