@@ -20,6 +20,14 @@ export const CODINGS: readonly string[] = [
   'lz4',
 ];
 
+/** The coding that a Content-Encoding names, whatever its case; `identity` when it names none. */
+export function codingOf(contentEncoding: string | undefined): string {
+  const coding = contentEncoding?.trim().toLowerCase() ?? '';
+  if (coding === '') return 'identity';
+  // The two are one coding by RFC 9110.
+  return coding === 'x-gzip' ? 'gzip' : coding;
+}
+
 /** The bounds of one decompression. */
 export interface Guard {
   /** Most bytes to make of a body. */

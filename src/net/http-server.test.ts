@@ -152,7 +152,7 @@ test('malformed chunks are refused with 400', async () => {
   assert.deepEqual(to.bodies, []);
   assert.deepEqual(
     to.lost,
-    Array.from({ length: 6 }, () => 'gone'),
+    Array.from({ length: 6 }, () => 'malformed'),
   );
 });
 

@@ -22,6 +22,9 @@ export interface HttpReply {
   readonly body?: Uint8Array;
 }
 
+/** Why a body is not whole: too large, refused while it grew, not framed well, the client left. */
+export type Abandoned = 'too_large' | 'refused' | 'malformed' | 'gone';
+
 /** A request whose body the handler wants. Exactly one of `complete` and `abandoned` is called. */
 export interface HttpUpload {
   /** Longest body to read, as it is on the wire. */
@@ -33,8 +36,8 @@ export interface HttpUpload {
   grow(bytes: number): HttpReply | undefined;
   /** The whole body, in a buffer that now belongs to the handler. */
   complete(body: Bytes): HttpReply | Promise<HttpReply>;
-  /** The body will never be whole: too large, refused while it grew, or the client went away. */
-  abandoned(why: 'too_large' | 'refused' | 'gone'): HttpReply | undefined;
+  /** The body will never be whole. */
+  abandoned(why: Abandoned): HttpReply | undefined;
 }
 
 /** Looks at the head: answers at once, or asks for the body. */

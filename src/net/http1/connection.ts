@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import {
+  type Abandoned,
   type HttpHandler,
   type HttpLimits,
   type HttpReply,
@@ -190,12 +191,18 @@ export class Http1Connection {
     }
     const at = chunked.read(bytes, from, this);
     if (at < 0) {
-      this.#lose('gone');
-      this.#refuse(400, 'the body is not chunked as it says');
+      this.#misread();
       return bytes.length;
     }
     if (chunked.done) this.#bodyEnded();
     return at;
+  }
+
+  /** Refuses a body without framing; behind it no request can be found. */
+  #misread(): void {
+    this.#last = true;
+    if (this.#upload === undefined) this.#close();
+    else this.#reply(this.#lose('malformed') ?? { status: 400 }, true);
   }
 
   /** Part of a chunked body: called by the reader of it. */
@@ -258,7 +265,7 @@ export class Http1Connection {
   }
 
   /** Tells the handler that its body will not come. */
-  #lose(why: 'too_large' | 'refused' | 'gone'): HttpReply | undefined {
+  #lose(why: Abandoned): HttpReply | undefined {
     const upload = this.#upload;
     this.#upload = undefined;
     this.#body = undefined;

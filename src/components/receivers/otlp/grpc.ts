@@ -3,10 +3,10 @@ import type { Permit } from '../../../contract/component.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { encodeStatus } from '../../../formats/otlp/reply/status.ts';
 import { encodePartialSuccess } from '../../../formats/otlp/reply/partial-success.ts';
-import { tooLarge } from '../../../net/decompress.ts';
 import type { GrpcCall, GrpcHead, GrpcReply } from '../../../net/grpc.ts';
 import { GRPC, statusOf } from '../../../net/status.ts';
-import { CLIENT_GONE, type Described, metadataOf, NO_METADATA, type Service } from './service.ts';
+import { abandonedBody, metadataOf, NO_METADATA } from '../../../net/listen/requests.ts';
+import type { Described, Service } from './service.ts';
 import type { GrpcConfig } from './settings.ts';
 
 const METHODS: ReadonlyMap<string, Signal> = new Map([
@@ -103,8 +103,7 @@ class ExportCall implements GrpcCall {
     this.#permit.release();
     if (why === 'refused') return undefined;
     const { signal, tenant } = this.#request;
-    const outcome =
-      why === 'too_large' ? tooLarge(this.maxBytes) : why === 'gone' ? CLIENT_GONE : MALFORMED;
+    const outcome = why === 'malformed' ? MALFORMED : abandonedBody(why, this.maxBytes);
     this.#service.intake.refused(signal, tenant, outcome, 'grpc');
     return refusalReply(outcome);
   }

@@ -83,6 +83,16 @@ test('OTLP-S19: traces, metrics and logs have their paths, which can be changed'
   assert.equal((await post(running, undefined, { path: '/v1/logs' })).status, 404);
 });
 
+test('x-gzip is gzip, in any case', async () => {
+  await using running = await startReceiver({ http: {} });
+  for (const encoding of ['x-gzip', 'X-GZip']) {
+    const headers = { 'content-type': PROTOBUF, 'content-encoding': encoding };
+    const answer = await post(running, zlib.gzipSync(SPANS), { headers });
+    assert.equal(answer.status, 200);
+  }
+  assert.equal(running.intake.batches.length, 2);
+});
+
 test('OTLP-S20: a body over the limit is 413, announced, chunked or inflated', async () => {
   await using running = await startReceiver({ http: { max_request_body_size: 1000 } });
   const large = Buffer.alloc(1001);

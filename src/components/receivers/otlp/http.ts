@@ -6,10 +6,18 @@ import {
   encodePartialSuccess,
   type ReplyFormat,
 } from '../../../formats/otlp/reply/partial-success.ts';
-import { tooLarge, unsupported } from '../../../net/decompress.ts';
-import type { HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
+import { codingOf, tooLarge, unsupported } from '../../../net/decompress.ts';
+import type { Abandoned, HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
+import {
+  abandonedBody,
+  metadataOf,
+  NO_METADATA,
+  notFound,
+  WRONG_METHOD,
+  wrongMethod,
+} from '../../../net/listen/requests.ts';
 import { formatRetryAfter, statusOf } from '../../../net/status.ts';
-import { CLIENT_GONE, type Described, metadataOf, NO_METADATA, type Service } from './service.ts';
+import type { Described, Service } from './service.ts';
 import type { HttpConfig } from './settings.ts';
 
 const MEDIA_TYPES: Readonly<Record<ReplyFormat, string>> = {
@@ -33,7 +41,8 @@ export class OtlpHttp {
     const format = formatOf(head.headers('content-type')[0]);
     // Who sends neither is most likely a person with curl: JSON is readable.
     const answerIn = format ?? 'json';
-    if (signal === undefined) return this.#refuse(undefined, '', notFound(head.path), answerIn);
+    if (signal === undefined)
+      return this.#refuse(undefined, '', notFound(head.path, SERVED), answerIn);
     const tenant = this.#service.intake.tenantOf(head.headers);
     if (typeof tenant !== 'string') return this.#refuse(signal, '', tenant, answerIn);
     const refusal = this.#admissible(head, announced, format);
@@ -43,7 +52,7 @@ export class OtlpHttp {
     const permit = this.#service.intake.admit(tenant, Math.max(0, announced));
     if ('kind' in permit) return this.#refuse(signal, tenant, permit, format);
     const { includeMetadata, maxBytes } = this.#config;
-    const encoding = head.headers('content-encoding')[0]?.toLowerCase() ?? 'identity';
+    const encoding = codingOf(head.headers('content-encoding')[0]);
     const request: HttpRequest = {
       signal,
       format,
@@ -64,8 +73,8 @@ export class OtlpHttp {
     if (head.method !== 'POST') return wrongMethod(head.method);
     if (format === undefined) return UNSUPPORTED_TYPE;
     const codings = head.headers('content-encoding');
-    const coding = codings[0]?.toLowerCase() ?? 'identity';
-    const known = coding === 'identity' || coding === '' || this.#config.codings.has(coding);
+    const coding = codingOf(codings[0]);
+    const known = coding === 'identity' || this.#config.codings.has(coding);
     if (codings.length > 1 || !known) return unsupported(codings.join(', '));
     const { maxBytes } = this.#config;
     return announced > maxBytes ? tooLarge(maxBytes) : undefined;
@@ -131,11 +140,11 @@ class Upload implements HttpUpload {
     };
   }
 
-  abandoned(why: 'too_large' | 'refused' | 'gone'): HttpReply | undefined {
+  abandoned(why: Abandoned): HttpReply | undefined {
     this.#permit.release();
     if (why === 'refused') return undefined;
     const { signal, tenant, format } = this.#request;
-    const outcome = why === 'gone' ? CLIENT_GONE : tooLarge(this.maxBytes);
+    const outcome = abandonedBody(why, this.maxBytes);
     this.#service.intake.refused(signal, tenant, outcome);
     return refusalReply(outcome, format);
   }
@@ -176,7 +185,7 @@ function formatOf(contentType: string | undefined): ReplyFormat | undefined {
   return type === MEDIA_TYPES.json ? 'json' : undefined;
 }
 
-const WRONG_METHOD = 'wrong_method';
+const SERVED = '/v1/traces, /v1/metrics or /v1/logs';
 
 const UNSUPPORTED_TYPE: Outcome = {
   kind: 'rejected',
@@ -184,13 +193,3 @@ const UNSUPPORTED_TYPE: Outcome = {
   message: `content-type must be ${MEDIA_TYPES.protobuf} or ${MEDIA_TYPES.json}`,
   fault: 'unsupported',
 };
-
-function wrongMethod(method: string): Outcome {
-  const message = `cannot ${method} telemetry; use POST`;
-  return { kind: 'rejected', reason: WRONG_METHOD, message, fault: 'unimplemented' };
-}
-
-function notFound(path: string): Outcome {
-  const message = `nothing is served at ${JSON.stringify(path.slice(0, 128))}; send to /v1/traces, /v1/metrics or /v1/logs`;
-  return { kind: 'rejected', reason: 'unknown_path', message, fault: 'unimplemented' };
-}

@@ -3,6 +3,7 @@ import type { Context } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { withCors, withReplyHeaders } from '../../../net/cors.ts';
 import { CODINGS } from '../../../net/decompress.ts';
+import { badHttp } from '../../../net/listen/requests.ts';
 import { GrpcServer } from '../../../net/grpc-server.ts';
 import type { HttpHandler } from '../../../net/http.ts';
 import { HttpServer } from '../../../net/http-server.ts';
@@ -11,7 +12,7 @@ import { ServerTls } from '../../../net/listen/server-tls.ts';
 import { decode } from './decode.ts';
 import { OtlpGrpc } from './grpc.ts';
 import { OtlpHttp } from './http.ts';
-import { badHttp, type Service } from './service.ts';
+import type { Service } from './service.ts';
 import type { Config, GrpcConfig, HttpConfig } from './settings.ts';
 
 /** Receives OTLP over gRPC and HTTP. */

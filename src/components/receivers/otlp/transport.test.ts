@@ -9,6 +9,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import type { Outcome } from '../../../contract/outcome.ts';
 import { createAuthority, createCertificate } from '../../../../test/ends/certificates.ts';
 import { type Running, startReceiver } from './fixture.test.ts';
 
@@ -20,6 +21,10 @@ const ca = authority.cert;
 function directory(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'receiver-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+function reasonOf(outcome: Outcome): string | undefined {
+  return 'reason' in outcome ? outcome.reason : undefined;
 }
 
 function answered(request: http.ClientRequest): Promise<number> {
@@ -209,6 +214,24 @@ test('a client that leaves in the middle of a body costs only itself', async () 
   await running.intake.until(() => running.intake.refusals.length === 1);
   assert.equal(running.intake.held, 0);
   assert.equal(await postPlain(running), 200);
+});
+
+test('a body that is not chunked as it says is refused in the encoding of the request, and counted once', async () => {
+  await using running = await startReceiver({ http: {} });
+  const socket = net.connect(running.receiver.httpPort, '127.0.0.1');
+  socket.write(
+    'POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+      'transfer-encoding: chunked\r\n\r\n2\r\n{}\r\nno size\r\n\r\n',
+  );
+  let answer = '';
+  for await (const data of socket) answer += String(data);
+  assert.match(answer, /^HTTP\/1.1 400 .*\r\n(?:.*\r\n)*content-type: application\/json\r\n/);
+  assert.match(answer, /"message":"the body is not chunked as its head says"/);
+  assert.equal(running.intake.held, 0);
+  assert.deepEqual(
+    running.intake.refusals.map(({ signal, outcome }) => [signal, reasonOf(outcome)]),
+    [['traces', 'malformed_http']],
+  );
 });
 
 test('OTLP-S19: HTTP/2 with prior knowledge is served on the same port', async () => {

@@ -1,9 +1,16 @@
 import type { Bytes } from '../../../contract/batch.ts';
-import type { HeaderLookup, Intake, Permit, Reply } from '../../../contract/component.ts';
+import type { Intake, Permit, Reply } from '../../../contract/component.ts';
 import type { Metadata } from '../../../contract/batch.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { tooLarge } from '../../../net/decompress.ts';
-import type { HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
+import type { Abandoned, HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
+import {
+  abandonedBody,
+  metadataOf,
+  NO_METADATA,
+  notFound,
+  wrongMethod,
+} from '../../../net/listen/requests.ts';
 import {
   isSnappy,
   retryAttempt,
@@ -26,8 +33,6 @@ export interface Service {
   failed(error: unknown): Outcome;
 }
 
-const NO_METADATA: Metadata = Object.freeze({});
-
 /** Remote-write over HTTP: one POST per request. */
 export class RemoteWriteHttp {
   readonly #config: Config;
@@ -48,7 +53,7 @@ export class RemoteWriteHttp {
       intake.refused('metrics', tenant, outcome);
       return refusalReply(outcome, { version, attempt });
     };
-    if (head.path !== this.#config.path) return refuse('', this.#notFound(head.path));
+    if (head.path !== this.#config.path) return refuse('', notFound(head.path, this.#config.path));
     const tenant = intake.tenantOf(head.headers);
     if (typeof tenant !== 'string') return refuse('', tenant);
     if (head.method !== 'POST') {
@@ -69,11 +74,6 @@ export class RemoteWriteHttp {
       ...(head.clientAddress === undefined ? {} : { clientAddress: head.clientAddress }),
     };
     return new Upload(request, permit, maxBytes, this.#service);
-  }
-
-  #notFound(path: string): Outcome {
-    const message = `nothing is served at ${JSON.stringify(path.slice(0, 128))}; send to ${this.#config.path}`;
-    return { kind: 'rejected', reason: 'unknown_path', message, fault: 'unimplemented' };
   }
 }
 
@@ -121,10 +121,10 @@ class Upload implements HttpUpload {
     return replyOf(reply, { version, attempt });
   }
 
-  abandoned(why: 'too_large' | 'refused' | 'gone'): HttpReply | undefined {
+  abandoned(why: Abandoned): HttpReply | undefined {
     this.#permit.release();
     if (why === 'refused') return undefined;
-    return this.#refuse(why === 'gone' ? CLIENT_GONE : tooLarge(this.maxBytes));
+    return this.#refuse(abandonedBody(why, this.maxBytes));
   }
 
   #refuse(outcome: Outcome): HttpReply {
@@ -132,22 +132,3 @@ class Upload implements HttpUpload {
     return refusalReply(outcome, this.#request);
   }
 }
-
-/** All headers of a request, for a receiver that was told to keep them. */
-function metadataOf(names: readonly string[], headers: HeaderLookup): Metadata {
-  const metadata: Record<string, readonly string[]> = {};
-  for (const name of names) metadata[name] = headers(name);
-  return metadata;
-}
-
-function wrongMethod(method: string): Outcome {
-  const message = `cannot ${method} metrics; use POST`;
-  return { kind: 'rejected', reason: 'wrong_method', message, fault: 'unimplemented' };
-}
-
-/** Counted when a client leaves before its request is whole. */
-const CLIENT_GONE: Outcome = {
-  kind: 'rejected',
-  reason: 'client_gone',
-  message: 'the client went away before its request was whole',
-};

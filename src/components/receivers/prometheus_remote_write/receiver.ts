@@ -8,6 +8,7 @@ import type { HttpHandler } from '../../../net/http.ts';
 import { HttpServer } from '../../../net/http-server.ts';
 import { ServerTls } from '../../../net/listen/server-tls.ts';
 import { decode } from './decode.ts';
+import { badHttp } from '../../../net/listen/requests.ts';
 import { RemoteWriteHttp } from './http.ts';
 import type { Config } from './settings.ts';
 
@@ -83,6 +84,9 @@ export class RemoteWriteReceiver implements Receiver {
       limits,
       handler,
       failed: (error) => this.#failed(error),
+      refused: (status, message) => {
+        intake.refused('metrics', '', badHttp(status, message));
+      },
     });
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { snappyBlock, snappyFrames } from '../../../net/codec/snappy-compress.ts';
 import { encode1, encode2, post, send1, send2, startReceiver, UP, V1, V2 } from './fixture.test.ts';
@@ -173,6 +174,18 @@ test('PRW-R12: a body is bounded on the wire (413) and by the length it claims (
   assert.equal((await post(running, liar, headers)).status, 400);
   assert.ok(sizes.every((bytes) => bytes <= 4000));
   assert.equal(running.intake.batches.length, 0);
+});
+
+test('a request whose head is no HTTP is refused and counted', async () => {
+  await using running = await startReceiver();
+  const socket = connect(Number(new URL(running.url).port), '127.0.0.1');
+  socket.write('POST /api/v1/write HTTP/1.1\r\nhost x\r\n\r\n');
+  let answer = '';
+  for await (const data of socket) answer += String(data);
+  assert.match(answer, /^HTTP\/1.1 400 /);
+  const [refusal, ...more] = running.intake.refusals;
+  assert.ok(refusal !== undefined && 'reason' in refusal && more.length === 0);
+  assert.equal(refusal.reason, 'malformed_http');
 });
 
 test('symbols that stand for far more text than the request is long are refused', async () => {
