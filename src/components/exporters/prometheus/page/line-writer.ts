@@ -12,6 +12,7 @@ import {
   valueText,
 } from '../../../../formats/prometheus/text/number-text.ts';
 import { MEMBER } from '../../../../formats/prometheus/membership.ts';
+import { areEqual } from '../../../../formats/prometheus/ranges.ts';
 import { LabelCursor } from '../../../../formats/prometheus/walk.ts';
 import type { Series } from '../store/series.ts';
 import { exemplarOf } from './exemplar.ts';
@@ -34,9 +35,10 @@ export interface Line {
 }
 
 const [COMMA, OPEN, CLOSE, EQUALS, SPACE, NEWLINE] = [0x2c, 0x7b, 0x7d, 0x3d, 0x20, 0x0a] as const;
-/** Length of `__name__`. */
-const NAME_LENGTH = 8;
-const UNDERSCORE = 0x5f;
+const NAME = Buffer.from('__name__');
+const NO_BOUND = Buffer.alloc(0);
+const LE = Buffer.from('le');
+const QUANTILE = Buffer.from('quantile');
 
 /** Writes samples as lines of one format. */
 export class LineWriter {
@@ -45,6 +47,9 @@ export class LineWriter {
   readonly #isOpenMetrics: boolean;
   readonly #sendTimestamps: boolean;
   readonly #labels = new LabelCursor();
+  // Of the last line: most are of the same name as the one before.
+  #name = '';
+  #isOld = false;
   #added: AddedLabels = { constant: {} };
   /** Of those, as they stand behind others. */
   #addedText: Uint8Array = new Uint8Array(0);
@@ -68,7 +73,11 @@ export class LineWriter {
   /** The line of a sample with this name, which is escaped already. */
   write(name: string, series: Series, { value, bound, exemplar }: Line): void {
     const { blocks } = this;
-    const isOld = isMetricName(name);
+    if (name !== this.#name) {
+      this.#name = name;
+      this.#isOld = isMetricName(name);
+    }
+    const isOld = this.#isOld;
     if (isOld) blocks.ascii(name);
     else {
       blocks.byte(OPEN);
@@ -95,13 +104,13 @@ export class LineWriter {
   /** Answers whether there is a brace to close. */
   #labelsOf({ labels, member }: Series, bound: string | undefined, isAfter: boolean): boolean {
     const { blocks } = this;
-    const boundLength = boundName(member).length;
+    const boundName = boundNameOf(member);
     let separator: number = isAfter ? COMMA : OPEN;
     const cursor = this.#labels.enter(labels, 0, labels.length);
     while (cursor.next()) {
       const { nameStart, nameEnd, valueStart, valueEnd } = cursor;
-      if (nameEnd - nameStart === NAME_LENGTH && isName(labels, nameStart)) continue;
-      const isBound = nameEnd - nameStart === boundLength && isBoundAt(labels, cursor, member);
+      if (isNamed(NAME, labels, cursor)) continue;
+      const isBound = boundName !== NO_BOUND && isNamed(boundName, labels, cursor);
       if (isBound && bound !== undefined) continue;
       blocks.byte(separator);
       separator = COMMA;
@@ -128,19 +137,20 @@ export class LineWriter {
   #anyLabelsOf({ labels, member }: Series, bound: string | undefined, isAfter: boolean): boolean {
     const { escaping } = this.#format;
     const { constant, tenant } = this.#added;
+    const boundName = boundNameOf(member);
     const tenantName = tenant && escapeLabelName(tenant.name, escaping);
     const pairs = new Map<string, string>();
     const cursor = this.#labels.enter(labels, 0, labels.length);
     while (cursor.next()) {
       const { nameStart, nameEnd, valueStart, valueEnd } = cursor;
-      const own = textOf(labels, nameStart, nameEnd);
-      if (own === '__name__' || (bound !== undefined && own === boundName(member))) continue;
-      const escaped = escapeLabelName(own, escaping);
+      const isBound = boundName !== NO_BOUND && isNamed(boundName, labels, cursor);
+      if (isNamed(NAME, labels, cursor) || (isBound && bound !== undefined)) continue;
+      const escaped = escapeLabelName(textOf(labels, nameStart, nameEnd), escaping);
       const name = escaped === tenantName ? `exported_${escaped}` : escaped;
-      const isBound = own === boundName(member) && this.#isOpenMetrics;
-      const value = isBound
-        ? this.#canonical(labels, cursor)
-        : textOf(labels, valueStart, valueEnd);
+      const value =
+        isBound && this.#isOpenMetrics
+          ? this.#canonical(labels, cursor)
+          : textOf(labels, valueStart, valueEnd);
       const before = pairs.get(name);
       pairs.set(name, before === undefined ? value : `${before};${value}`);
     }
@@ -162,20 +172,19 @@ export class LineWriter {
   }
 }
 
-/** The label by which series of such a member differ; empty where there is none. */
-function boundName(member: Series['member']): string {
-  if (member === MEMBER.bucket) return 'le';
-  return member === MEMBER.quantile ? 'quantile' : '';
+/** The label by which series of such a member differ. */
+function boundNameOf(member: Series['member']): Uint8Array {
+  if (member === MEMBER.bucket) return LE;
+  return member === MEMBER.quantile ? QUANTILE : NO_BOUND;
 }
 
-function isBoundAt(labels: Uint8Array, cursor: LabelCursor, member: Series['member']): boolean {
-  return textOf(labels, cursor.nameStart, cursor.nameEnd) === boundName(member);
-}
-
-/** Of names of that length that begin with two underscores this one alone is likely. */
-function isName(labels: Uint8Array, at: number): boolean {
-  if (labels[at] !== UNDERSCORE || labels[at + 1] !== UNDERSCORE) return false;
-  return textOf(labels, at, at + NAME_LENGTH) === '__name__';
+function isNamed(
+  name: Uint8Array,
+  labels: Uint8Array,
+  { nameStart, nameEnd }: LabelCursor,
+): boolean {
+  const { length } = name;
+  return nameEnd - nameStart === length && areEqual(name, 0, labels, nameStart, length);
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
