@@ -79,9 +79,10 @@ export interface Permit {
 export interface Intake {
   /**
    * Room for a request of `bytes` (0 when the length is not known yet), or the refusal to
-   * answer at once. Called when the head of a request is in and before its body is read.
+   * answer at once. Called when the head of a request is in and before its body is read. With
+   * `signal`, what no queue has room for is refused here too, instead of after it was decoded.
    */
-  admit(tenant: string, bytes: number): Permit | Outcome;
+  admit(tenant: string, bytes: number, signal?: Signal): Permit | Outcome;
   /**
    * Hands a whole request over and resolves with the binding answer. The permit is released by
    * the intake, whatever happens. Tenants take turns here; the request may be decoded by

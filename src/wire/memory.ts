@@ -78,6 +78,11 @@ export function releaseBytes(bytes: Bytes): void {
   if (buffer.holders === 0 && freeBytes + buffer.byteLength <= MAX_FREE) shelve(buffer);
 }
 
+/** Whether these bytes have more than one holder. Of those that do not go round nobody knows. */
+export function isShared({ buffer }: Bytes): boolean {
+  return buffer instanceof RecycledBuffer && buffer.holders > 1;
+}
+
 /** Gives what was not needed since the last call to the garbage collector. Call every few seconds. */
 export function trimMemory(): void {
   for (const shelf of shelves) {

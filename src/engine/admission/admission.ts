@@ -1,7 +1,7 @@
 import type { Signal } from '../../contract/batch.ts';
-import type { Consumer, RawRequest, Reply } from '../../contract/component.ts';
+import type { RawRequest, Reply } from '../../contract/component.ts';
 import { GateCounts, TenantCounts } from './gate-counts.ts';
-import { type AdmissionOptions, Gate } from './gate.ts';
+import { type AdmissionOptions, type Entry, Gate } from './gate.ts';
 import { Refusals } from './refusals.ts';
 import { Turns } from './turns.ts';
 
@@ -20,7 +20,7 @@ export class Admission {
   }
 
   /** The gate of one receiver; `entry` is where its requests of a signal go, if anywhere. */
-  gate(receiver: string, entry: (signal: Signal) => Consumer | undefined): Gate {
+  gate(receiver: string, entry: (signal: Signal) => Entry | undefined): Gate {
     const gate = new Gate({
       receiver,
       entry,

@@ -23,6 +23,7 @@ export class Budget implements Ledger {
   /** What the row says, as numbers that may pass 32 bits. */
   readonly #bySlot = new Float64Array(ROW_WORDS - ROW.slots);
   #held = 0;
+  #charged = 0;
   #drained = 0;
   #rate = 0;
   #sampledAt = 0;
@@ -32,6 +33,11 @@ export class Budget implements Ledger {
     this.#words = new Uint32Array(memory.words);
     this.#row = rowOf(shard);
     this.#slots = new TenantSlots(memory);
+  }
+
+  /** Bytes that queues have charged so far; only ever grows. */
+  get charged(): number {
+    return this.#charged;
   }
 
   /** Bytes this shard holds. */
@@ -80,6 +86,7 @@ export class Budget implements Ledger {
   }
 
   charge(tenant: string, bytes: number): void {
+    this.#charged += bytes;
     this.#add(this.#slots.slotOf(tenant), bytes);
   }
 

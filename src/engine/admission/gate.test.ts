@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { batchOf, type Bytes, type Signal } from '../../contract/batch.ts';
+import { type Batch, batchOf, type Bytes, type Signal } from '../../contract/batch.ts';
 import type { Decoded, Permit, RawRequest } from '../../contract/component.ts';
 import type { Context } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
+import { releaseAll, retainAll, takeBytes } from '../../wire/memory.ts';
 import { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { Admission } from './admission.ts';
 import { Budget } from './budget.ts';
@@ -38,7 +39,12 @@ function decoded(body: Bytes, items = 1): Decoded {
 
 /** A gate over a budget of 1000 bytes, 600 per tenant, with both sides in the test's hands. */
 function gateOf(
-  ends: { decode?: Decode; consume?: () => Promise<Outcome>; elsewhere?: Elsewhere } = {},
+  ends: {
+    decode?: Decode;
+    consume?: (batch: Batch, budget: Budget) => Promise<Outcome>;
+    refusal?: (batch: Batch) => Outcome | undefined;
+    elsewhere?: Elsewhere;
+  } = {},
 ) {
   const memory = createBudgetMemory({
     secret: 's',
@@ -56,9 +62,11 @@ function gateOf(
     ...(ends.elsewhere === undefined ? {} : { elsewhere: ends.elsewhere }),
   });
   const consume = ends.consume ?? (() => Promise.resolve(ACCEPTED));
-  const gate = admission.gate('r', (signal: Signal) =>
-    signal === 'logs' ? { consume } : undefined,
-  );
+  const entry = {
+    consume: (batch: Batch) => consume(batch, budget),
+    ...(ends.refusal === undefined ? {} : { refusal: ends.refusal }),
+  };
+  const gate = admission.gate('r', (signal: Signal) => (signal === 'logs' ? entry : undefined));
   gate.bind({ decode: ends.decode ?? ((request) => decoded(request.body)) });
   return { admission, gate, memory, metrics, held: () => totalHeld(memory) };
 }
@@ -107,6 +115,72 @@ describe('the gate of a receiver', () => {
     assert.equal(held(), 0);
     permit.release();
     assert.equal(held(), 0);
+  });
+
+  test('what a queue holds until it is delivered is charged once', async () => {
+    const { promise: delivered, resolve: deliver } = Promise.withResolvers<Outcome>();
+    const context = gateOf({
+      consume: async (batch, budget) => {
+        retainAll(batch.chunks);
+        budget.charge('a', batch.byteLength);
+        const outcome = await delivered;
+        budget.release('a', batch.byteLength);
+        releaseAll(batch.chunks);
+        return outcome;
+      },
+    });
+    const request = { ...requestOf(600), body: takeBytes(600) };
+    const reply = context.gate.submit(request, permitOf(context.gate.admit('a', 600)));
+    assert.equal(context.held(), 600);
+    deliver(ACCEPTED);
+    assert.deepEqual(await reply, { outcome: ACCEPTED });
+    assert.equal(context.held(), 0);
+  });
+
+  test('bytes that a queue has only a changed copy of keep their room until they are let go', async () => {
+    const { promise: delivered, resolve: deliver } = Promise.withResolvers<Outcome>();
+    const context = gateOf({
+      consume: async (batch, budget) => {
+        budget.charge('a', batch.byteLength);
+        const outcome = await delivered;
+        budget.release('a', batch.byteLength);
+        return outcome;
+      },
+    });
+    const reply = context.gate.submit(requestOf(300), permitOf(context.gate.admit('a', 300)));
+    assert.equal(context.held(), 600);
+    deliver(ACCEPTED);
+    await reply;
+    assert.equal(context.held(), 0);
+  });
+
+  test('what no queue has room for is refused before it is read, unless another shard may take it', () => {
+    let share = 0;
+    const asked: number[] = [];
+    const context = gateOf({
+      refusal: (batch) => {
+        asked.push(batch.byteLength);
+        if (batch.byteLength <= 100) return undefined;
+        return { kind: 'retry', reason: 'queue_full', message: 'full' };
+      },
+      elsewhere: {
+        get share() {
+          return share;
+        },
+        offer: () => undefined,
+      },
+    });
+    const { gate } = context;
+    assert.equal(refusalOf(gate.admit('a', 101, 'logs')).reason, 'queue_full');
+    assert.equal(context.held(), 0);
+    const permit = permitOf(gate.admit('a', 0, 'logs'));
+    assert.equal(refusalOf(permit.resize(101)).reason, 'queue_full');
+    assert.equal(permit.resize(100), undefined);
+    assert.deepEqual(asked, [101, 0, 101, 100]);
+    share = 0.1;
+    permitOf(gate.admit('a', 101, 'logs'));
+    permitOf(gate.admit('a', 101, 'traces'));
+    assert.equal(asked.length, 4);
   });
 
   test('over the tenant its own refusal, over the whole one that says so', () => {
@@ -217,7 +291,9 @@ describe('the gate of a receiver', () => {
   });
 
   test('a request whose shard died is answered retry and gives its room back', async () => {
-    const { gate, held } = gateOf({ elsewhere: () => Promise.resolve(undefined) });
+    const { gate, held } = gateOf({
+      elsewhere: { share: 1, offer: () => Promise.resolve(undefined) },
+    });
     const { outcome } = await gate.submit(requestOf(10), permitOf(gate.admit('a', 10)));
     assert.equal(refusalOf(outcome).reason, 'shard_lost');
     assert.equal(held(), 0);

@@ -1,4 +1,4 @@
-import type { Signal } from '../../contract/batch.ts';
+import type { Batch, Signal } from '../../contract/batch.ts';
 import type {
   Consumer,
   Decoded,
@@ -11,7 +11,7 @@ import type {
 } from '../../contract/component.ts';
 import type { Logger, Meter } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
-import { releaseAll, releaseBytes } from '../../wire/memory.ts';
+import { isShared, releaseAll, releaseBytes } from '../../wire/memory.ts';
 import type { TenancyConfig } from '../config/config.ts';
 import type { Budget } from './budget.ts';
 import type { Elsewhere } from './elsewhere.ts';
@@ -31,12 +31,18 @@ export interface AdmissionOptions {
   readonly elsewhere?: Elsewhere;
 }
 
+/** What is behind a gate for one signal. */
+export interface Entry extends Consumer {
+  /** Why this batch would not be taken now. */
+  refusal?(batch: Batch): Outcome | undefined;
+}
+
 /** Telemetry shrinks to about an eighth. */
 const TYPICAL_RATIO = 8;
 
 interface GateOptions extends AdmissionOptions {
   readonly receiver: string;
-  readonly entry: (signal: Signal) => Consumer | undefined;
+  readonly entry: (signal: Signal) => Entry | undefined;
   readonly turns: Turns;
   readonly refusals: Refusals;
   readonly counts: GateCounts;
@@ -46,7 +52,7 @@ interface GateOptions extends AdmissionOptions {
 /** The intake of one receiver: room first, then a turn, then decoding and the pipelines. */
 export class Gate implements Intake {
   readonly #options: GateOptions;
-  readonly #entries: Readonly<Record<Signal, Consumer | undefined>>;
+  readonly #entries: Readonly<Record<Signal, Entry | undefined>>;
   #receiver: Pick<Receiver, 'decode'> | undefined;
   #closed = false;
 
@@ -65,20 +71,23 @@ export class Gate implements Intake {
     this.#closed = true;
   }
 
-  admit(tenant: string, bytes: number): Permit | Outcome {
+  admit(tenant: string, bytes: number, signal?: Signal): Permit | Outcome {
     const { budget, refusals } = this.#options;
     if (this.#closed) return refusals.stopping();
     if (budget.pressure > 0) return refusals.pressed();
     const tooLarge = refusals.tooLarge(bytes);
     if (tooLarge !== undefined) return tooLarge;
+    const beyond = signal === undefined ? undefined : this.#beyond(tenant, signal);
+    const refusal = beyond?.(bytes);
+    if (refusal !== undefined) return refusal;
     const slot = budget.slotOf(tenant);
     const shortage = budget.take(slot, bytes);
     if (shortage !== undefined) return refusals.full(shortage, tenant);
-    return new RoomPermit({ tenant, slot, bytes }, budget, refusals);
+    return new RoomPermit({ tenant, slot, bytes }, { budget, refusals, beyond });
   }
 
   async submit(request: RawRequest, permit: Permit): Promise<Reply> {
-    const away = this.#options.elsewhere?.(this.#options.receiver, request);
+    const away = this.#options.elsewhere?.offer(this.#options.receiver, request);
     if (away === undefined) return this.#process(request, permit);
     try {
       return (await away) ?? this.#refuse(request, this.#options.refusals.shardLost());
@@ -90,8 +99,10 @@ export class Gate implements Intake {
   /** Processes a request of another shard, which has charged its body. */
   serve(request: RawRequest): Promise<Reply> {
     const { budget, refusals } = this.#options;
-    const charged = { tenant: request.tenant, slot: budget.slotOf(request.tenant), bytes: 0 };
-    const permit = new RoomPermit(charged, budget, refusals, request.body.length);
+    const { tenant, signal, body } = request;
+    const charged = { tenant, slot: budget.slotOf(tenant), bytes: 0 };
+    const beyond = this.#beyond(tenant, signal);
+    const permit = new RoomPermit(charged, { budget, refusals, beyond }, body.length);
     return this.#process(request, permit);
   }
 
@@ -106,6 +117,22 @@ export class Gate implements Intake {
 
   tenantOf(headers: HeaderLookup, named?: string): string | Outcome {
     return tenantOf(this.#options.tenancy, headers, named);
+  }
+
+  /** Asks the queues behind this gate for room, as far as they can tell before a request is read. */
+  #beyond(tenant: string, signal: Signal): ((bytes: number) => Outcome | undefined) | undefined {
+    const { elsewhere, receiver, refusals } = this.#options;
+    const entry = this.#entries[signal];
+    // What is handed over needs no room here.
+    if (entry?.refusal === undefined || (elsewhere !== undefined && elsewhere.share > 0)) {
+      return undefined;
+    }
+    const origin = { receiver, tenant, receivedAt: 0, metadata: {} };
+    return (byteLength) => {
+      const unread = { signal, form: 'otlp', chunks: [], byteLength, items: 0, origin } as const;
+      const refusal = entry.refusal?.(unread);
+      return refusal === undefined ? undefined : refusals.withHint(refusal);
+    };
   }
 
   /** Waits for the tenant's turn, then decodes and delivers. */
@@ -155,7 +182,12 @@ export class Gate implements Intake {
     if (decoded.refused !== undefined) counts.invalid(request.signal, decoded.refused.items);
     let outcome: Outcome = ACCEPTED;
     if (batch !== undefined) {
-      outcome = refusals.withHint(await entry.consume(batch));
+      const before = budget.charged;
+      const answer = entry.consume(batch);
+      const isQueued = budget.charged - before >= batch.byteLength;
+      // A queue that has these very bytes has charged them too; once is enough.
+      if (isQueued && batch.chunks.every(isShared)) permit.release();
+      outcome = refusals.withHint(await answer);
       releaseAll(batch.chunks, [request.body]);
       counts.items(request.signal, batch.items, outcome);
       if (outcome.kind === 'accepted' || outcome.kind === 'partial') {

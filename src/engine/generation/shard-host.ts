@@ -87,7 +87,7 @@ class ShardHost {
       report: (component, topic, read) => this.#reports.add(component, topic, read),
       ...(count > 1
         ? {
-            elsewhere: this.#handOver.offer,
+            elsewhere: this.#handOver,
             peersOf: (component) => this.#questions.peersOf(component),
             crossing: new MeshCrossing(index, this.#mesh),
           }

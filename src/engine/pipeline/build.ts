@@ -1,6 +1,5 @@
 import type { Signal } from '../../contract/batch.ts';
 import type {
-  Consumer,
   ExporterDefinition,
   MemoryLimits,
   ProcessorDefinition,
@@ -15,6 +14,7 @@ import type { Ledger } from '../queue/queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { type Assembled, assemble, entryKey } from './assemble.ts';
 import type { Divide, ExchangedPart, ExchangeParts } from './exchange.ts';
+import type { Outlet } from './fan-out.ts';
 import type { Definitions } from './forms.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 
@@ -96,7 +96,7 @@ export class Pipelines {
   }
 
   /** Where a receiver's data of this signal goes: to every pipeline that names the receiver. */
-  entry(receiver: string, signal: Signal): Consumer | undefined {
+  entry(receiver: string, signal: Signal): Outlet | undefined {
     return this.#assembled.entries.get(entryKey(receiver, signal));
   }
 

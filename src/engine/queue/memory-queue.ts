@@ -183,7 +183,8 @@ export class MemoryQueue implements Queue {
   #costOf(batch: Batch): number {
     const { sizer } = this.#options.config;
     if (sizer === 'requests') return 1;
-    return sizer === 'items' ? batch.items : batch.byteLength;
+    // What is asked about before it is read has no items yet, and will have one at least.
+    return sizer === 'items' ? Math.max(batch.items, 1) : batch.byteLength;
   }
 
   #fits(batch: Batch): boolean {

@@ -24,7 +24,7 @@ interface Target {
 }
 
 /** What a shard does when it has more work than its peers. */
-export class HandOver {
+export class HandOver implements Elsewhere {
   readonly #loads: Loads;
   readonly #mesh: Mesh;
   readonly #known = new WeakMap<Link, Target>();
@@ -85,7 +85,7 @@ export class HandOver {
   }
 
   /** Takes a request when it is better processed by a peer; see `Elsewhere`. */
-  readonly offer: Elsewhere = (receiver, request) => {
+  offer(receiver: string, request: RawRequest): Promise<Reply | undefined> | undefined {
     if (this.#share === 0) return undefined;
     this.#due = Math.min(this.#due + this.#share, 2);
     if (this.#due < 1) return undefined;
@@ -93,7 +93,7 @@ export class HandOver {
     if (target === undefined) return undefined;
     this.#due -= 1;
     return this.#hand(target, receiver, request);
-  };
+  }
 
   /** Hands nothing over from now on. */
   stop(): void {

@@ -40,7 +40,7 @@ export class OtlpGrpc {
     }
     const tenant = intake.tenantOf(head.metadata);
     if (typeof tenant !== 'string') return this.#refuse(signal, '', tenant);
-    const permit = intake.admit(tenant, 0);
+    const permit = intake.admit(tenant, 0, signal);
     if ('kind' in permit) return this.#refuse(signal, tenant, permit);
     const { includeMetadata, maxBytes } = this.#config;
     const request: Described = {

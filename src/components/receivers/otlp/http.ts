@@ -49,7 +49,7 @@ export class OtlpHttp {
     if (refusal !== undefined || format === undefined) {
       return this.#refuse(signal, tenant, refusal ?? UNSUPPORTED_TYPE, answerIn);
     }
-    const permit = this.#service.intake.admit(tenant, Math.max(0, announced));
+    const permit = this.#service.intake.admit(tenant, Math.max(0, announced), signal);
     if ('kind' in permit) return this.#refuse(signal, tenant, permit, format);
     const { includeMetadata, maxBytes } = this.#config;
     const encoding = codingOf(head.headers('content-encoding')[0]);

@@ -64,7 +64,7 @@ export class RemoteWriteHttp {
     if (!isSnappy(head.headers('content-encoding'))) return refuse(tenant, UNSUPPORTED_ENCODING);
     const { maxBytes, includeMetadata } = this.#config;
     if (announced > maxBytes) return refuse(tenant, tooLarge(maxBytes));
-    const permit = intake.admit(tenant, Math.max(0, announced));
+    const permit = intake.admit(tenant, Math.max(0, announced), 'metrics');
     if ('kind' in permit) return refuse(tenant, permit);
     const request: Described = {
       version,
