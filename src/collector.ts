@@ -20,6 +20,7 @@ import { Log } from './engine/telemetry/logger.ts';
 import { MetricsRegistry } from './engine/telemetry/metrics-registry.ts';
 import { publishProcess } from './engine/telemetry/samplers.ts';
 import { canReusePort } from './net/listen/listener.ts';
+import { seriesKernelProblem } from './formats/prometheus/kernel.ts';
 import { kernelProblem } from './wire/kernel.ts';
 
 /** What code may say about a run, beyond the configuration. */
@@ -154,8 +155,9 @@ class Collector implements RunningCollector {
       await this.stop();
       throw error;
     }
-    const problem = kernelProblem();
-    if (problem !== undefined) this.log.warn(problem);
+    for (const problem of [kernelProblem(), seriesKernelProblem()]) {
+      if (problem !== undefined) this.log.warn(problem);
+    }
     const facts = { version: this.#version, shards: service.shards, config: hash };
     this.log.info('serving', { ...facts, budget_bytes: this.#plan.budgetBytes, listens });
   }

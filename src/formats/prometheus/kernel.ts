@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { type KernelModule, loadKernel } from '../../wire/kernel.ts';
 
 const KERNEL = new URL('./kernel.wasm', import.meta.url);
@@ -59,6 +60,12 @@ function compiledKernel(url: URL): KernelModule | undefined {
   if (url !== KERNEL) return loadKernel(url);
   compiled ??= loadKernel(url) ?? null;
   return compiled ?? undefined;
+}
+
+/** What the operator should know of a kernel that is not in use; undefined when it is. */
+export function seriesKernelProblem(url = KERNEL): string | undefined {
+  if (compiledKernel(url) !== undefined) return undefined;
+  return `${fileURLToPath(url)} is missing or does not run on this machine: series of remote-write are handled in JavaScript, which costs more; npm run build compiles it`;
 }
 
 /** A kernel with a memory of its own, of which it sees a chunk window by window. */
