@@ -78,5 +78,6 @@ describe('signals', () => {
     assert.equal(await running.exited, 1);
     assert.ok(performance.now() - start < 5000);
     assert.match(running.output(), new RegExp(`"dropped_items":${accepted}\\b`));
+    assert.doesNotMatch(running.output(), /died/, 'what was asked for is no accident');
   });
 });

@@ -53,6 +53,7 @@ export class Supervisor {
     })),
   );
   #stopping: Promise<void> | undefined;
+  #isForced = false;
   #cancelWaits = new AbortController();
 
   constructor(options: SupervisorOptions) {
@@ -114,6 +115,7 @@ export class Supervisor {
     for (const shard of this.#shards) shard.ready = false;
     const until = performance.now() + graceMs;
     const kill = (): void => {
+      this.#isForced = true;
       void this.#killAll();
     };
     if (force?.aborted === true) kill();
@@ -184,7 +186,7 @@ export class Supervisor {
       const dropped = { ...labels, reason: 'shard_lost' };
       metrics.meter().counter('exporter_dropped_items', DROPPED, dropped).add(items);
     }
-    if (end.stopped) return;
+    if (end.stopped || this.#isForced) return;
     log.error(`shard ${shard.index} died`, { reason: end.reason, lostItems: lost });
   }
 
