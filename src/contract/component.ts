@@ -133,10 +133,7 @@ export type Transform = (batch: Batch, drop?: DropItems) => Batch | undefined;
 /** Says why items are not in the result. `reason` is a metric label from a small fixed set. */
 export type DropItems = (reason: string, items: number) => void;
 
-/**
- * What the exchange between shards keeps together. A `series_group` is all series of one
- * histogram or summary.
- */
+/** What the exchange between shards keeps together. `series_group`: a histogram, a summary. */
 export type ExchangeKey = 'trace_id' | 'series' | 'series_group' | 'tenant';
 
 /** A processor with state or time of its own: aggregation, tail sampling. */
