@@ -242,6 +242,16 @@ test('an exporter without the shared settings sends while the caller waits', asy
   assert.equal(backends['x']?.items, 1);
 });
 
+test('a client that waits for the backend does not hear where that is', async () => {
+  const message = 'cannot connect to https://secret.example:4318: refused';
+  const { send, backends } = await open({ pipelines: [{}], deliveries: { x: undefined } });
+  backends['x']!.answer = () => ({ kind: 'retry', reason: 'connection_failed', message });
+  const outcome = await send(batch({}));
+  assert.ok(outcome.kind === 'retry');
+  assert.doesNotMatch(outcome.message, /secret/);
+  assert.match(outcome.message, /connection_failed/);
+});
+
 test('exporters start first and stop last', async () => {
   const { live, send, events, backends } = await open({ pipelines: [{ processors: ['stage'] }] });
   const answer = backends['x']!.hang();
