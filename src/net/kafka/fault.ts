@@ -10,7 +10,6 @@ const FATAL: ReadonlySet<string> = new Set([
   'INVALID_TOPIC_EXCEPTION',
   'UNSUPPORTED_COMPRESSION_TYPE',
   'UNSUPPORTED_FOR_MESSAGE_FORMAT',
-  'UNSUPPORTED_VERSION',
   'INVALID_RECORD',
   'INVALID_TIMESTAMP',
   'INVALID_REQUIRED_ACKS',
@@ -80,10 +79,10 @@ export function faultOfLogin(what: string, said: string): KafkaFault {
   return { kind: 'retry', reason: 'authentication_failed', message };
 }
 
-/** The broker speaks no version of the protocol that this library speaks. */
+/** The broker speaks no version of the protocol that is spoken here, or no Kafka at all. */
 export function faultOfVersion(what: string, said: string): KafkaFault {
   const message = `cannot ${what}: the broker is too old or no Kafka broker: ${said}`;
-  return { kind: 'rejected', reason: 'unsupported_version', message };
+  return { kind: 'retry', reason: 'unsupported_version', message };
 }
 
 /** No connection, or one that broke. */

@@ -46,6 +46,7 @@ export function connectKafkajs(connection: KafkaConnection): Connected {
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
       socket.setNoDelay(true);
       sockets.add(socket);
+      socket.on('error', () => undefined);
       socket.once('close', () => sockets.delete(socket));
       return socket;
     },
@@ -53,7 +54,8 @@ export function connectKafkajs(connection: KafkaConnection): Connected {
   return {
     kafka,
     destroy: () => {
-      for (const socket of sockets) socket.destroy();
+      // Without an error the library keeps waiting for a connection that is not there yet.
+      for (const socket of sockets) socket.destroy(new Error('the client was closed'));
     },
   };
 }

@@ -24,6 +24,9 @@ const RENAMED: Readonly<Record<string, string>> = {
   NOT_COORDINATOR_FOR_GROUP: 'NOT_COORDINATOR',
 };
 
+/** Answers that cannot be read, or in no version that the library knows. */
+const STRANGE = /^(?:ERR_OUT_OF_RANGE|KAFKAJS_VERSION)/;
+
 /** What an error that kafkajs threw means. `what` was attempted. */
 export function faultOf(error: unknown, what: string, brokers: readonly string[]): KafkaFault {
   const all = chain(error as LibraryError);
@@ -33,8 +36,8 @@ export function faultOf(error: unknown, what: string, brokers: readonly string[]
   if (login !== undefined) return faultOfLogin(what, sentence(login));
   if (name !== undefined) return faultOfBroker(name, what);
   if (all.some((each) => each.name === 'KafkaJSRequestTimeoutError')) return faultOfAbort(what);
-  const old = all.find(({ message }) =>
-    /versions? (?:not|is not) supported|not implemented/i.test(message),
+  const old = all.find(
+    ({ name: kind, code }) => kind === 'RangeError' || STRANGE.test(String(code)),
   );
   if (old !== undefined) return faultOfVersion(what, sentence(old));
   return faultOfNetwork(what, brokers, sentence(deepest));

@@ -29,6 +29,8 @@ export function quiet<T extends Client>(client: T): T {
 export function quietPool(pool: ConnectionPool): ConnectionPool {
   return pool.on('connecting', ({ connection }) => {
     connection.on('error', () => undefined);
+    // One that is lost keeps the timer that logs in again, for as long as the login was good.
+    connection.once('close', () => void connection.close());
   });
 }
 
