@@ -6,6 +6,7 @@ const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 const KERNELS = {
   'src/wire/kernel.wasm': 'src/wire/kernel/kernel.ts',
+  'src/net/codec/snappy.wasm': 'src/net/codec/kernel/snappy.ts',
   'src/formats/prometheus/kernel.wasm': 'src/formats/prometheus/kernel/rewrite.ts',
 };
 

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import type { Bytes } from '../../contract/batch.ts';
 import { CorruptError } from './corrupt.ts';
 import { crc32c } from '../client/crc32c.ts';
+import { snappyKernel } from './snappy-kernel.ts';
 
 /** No valid block grows by more than this (a copy of 64 bytes takes three). */
 const MAX_RATIO = 22;
@@ -65,49 +65,18 @@ export function decodeSnappyBlock(block: Uint8Array, start: number, out: Uint8Ar
   if (end !== out.length) throw cutShort();
 }
 
-interface NativeSnappy {
-  uncompressSync(block: Uint8Array, options: { copyOutputData: boolean }): Buffer;
-}
-
-let native: NativeSnappy | undefined | null;
-
-/** The native decoder, where its optional package is installed. */
-function nativeSnappy(): NativeSnappy | undefined {
-  if (native === undefined) {
-    try {
-      native = createRequire(import.meta.url)('snappy') as NativeSnappy;
-    } catch {
-      native = null;
-    }
-  }
-  return native ?? undefined;
-}
-
-/** Below this the call into native code costs more than it saves. */
-const NATIVE_FROM = 512;
-
 /** Decodes a whole block. `allocate` is asked for the memory, with the size the block claims. */
 export function decodeSnappy(block: Bytes, allocate: (size: number) => Bytes): Bytes {
   const { size, start } = snappyPreamble(block);
   const out = allocate(size);
-  const fast = size >= NATIVE_FROM ? nativeSnappy() : undefined;
-  if (fast === undefined) {
-    decodeSnappyBlock(block, start, out);
-    return out;
-  }
-  let decoded: Buffer;
-  try {
-    decoded = fast.uncompressSync(block, { copyOutputData: true });
-  } catch {
-    throw cutShort();
-  }
-  if (decoded.length !== size) throw cutShort();
-  const { buffer, byteOffset } = decoded;
-  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === size;
-  if (isOwn) return new Uint8Array(buffer, byteOffset, size);
-  out.set(decoded);
+  const kernel = size >= KERNEL_FROM ? snappyKernel() : undefined;
+  if (kernel === undefined) decodeSnappyBlock(block, start, out);
+  else if (!kernel.decode(block, start, out)) throw cutShort();
   return out;
 }
+
+/** Below this the way into the kernel costs more than it saves. */
+const KERNEL_FROM = 512;
 
 /**
  * Decodes the framing format. `reserve` is told the size in all before memory is taken for it,
