@@ -13,6 +13,7 @@ const COUNT = Buffer.from('_count');
 const NAME = Buffer.from('__name__');
 const LE = Buffer.from('le');
 const QUANTILE = Buffer.from('quantile');
+const NO_BOUND = Buffer.alloc(0);
 const MIX = 0x85ebca6b;
 /** The same in every thread and every run: all must agree on where a group belongs. */
 const SEED = 0x5e12e5;
@@ -45,9 +46,10 @@ export class Membership {
       const { tagStart, nameStart, nameEnd, valueStart, valueEnd } = labels;
       if (is(NAME, bytes, nameStart, nameEnd)) this.#name(bytes, valueStart, valueEnd);
       else if (this.#isBound(bytes, nameStart, nameEnd)) {
+        if (this.member === MEMBER.sum || this.member === MEMBER.count) continue;
+        if (this.member === MEMBER.plain) this.member = MEMBER.quantile;
         this.boundStart = valueStart;
         this.boundEnd = valueEnd;
-        if (this.member === MEMBER.plain) this.member = MEMBER.quantile;
       } else hash = mixed(hash, hashRange(bytes, tagStart, valueEnd, SEED));
     }
     if (this.member === MEMBER.bucket && this.boundEnd === 0) this.member = MEMBER.plain;
@@ -82,9 +84,15 @@ export class Membership {
 
   /** These two stand behind `__name__`, as labels are sorted. */
   #isBound(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.member === MEMBER.bucket) return is(LE, bytes, start, end);
-    return this.member === MEMBER.plain && is(QUANTILE, bytes, start, end);
+    const name = this.member === MEMBER.plain ? QUANTILE : boundNameOf(this.member);
+    return is(name, bytes, start, end);
   }
+}
+
+/** The label in which members of a group may differ; empty where there is none. */
+export function boundNameOf(member: Member): Uint8Array {
+  if (member === MEMBER.plain) return NO_BOUND;
+  return member === MEMBER.quantile ? QUANTILE : LE;
 }
 
 // oxlint-disable-next-line max-params -- one call per label: an object would be an allocation

@@ -114,6 +114,21 @@ test('MAP-32: a +Inf bucket that is missing is the count, and without both nothi
   assert.equal(counts.get('exporter_scrape_omitted incomplete_histogram'), 1);
 });
 
+test('MAP-9: an attribute le of a histogram is no bound', async (t) => {
+  const { take, lines } = await serving(t);
+  const attribute = { le: 'user' };
+  const some = histogram('h', {}, { '1': 2, '+Inf': 5 });
+  const [one, , sum, count] = some;
+  const withLe = (of: typeof one) => ({ ...of!, labels: { ...of!.labels, ...attribute } });
+  await take([one!, withLe(sum), withLe(count)]);
+  assert.deepEqual(await lines(), [
+    'h_bucket{le="1"} 2',
+    'h_bucket{le="+Inf"} 5',
+    'h_sum{le="user"} 2.5',
+    'h_count{le="user"} 5',
+  ]);
+});
+
 test('MAP-16: quantiles of a summary are ascending', async (t) => {
   const { take, lines } = await serving(t);
   const of = typed(SUMMARY);

@@ -11,7 +11,7 @@ import {
   secondsText,
   valueText,
 } from '../../../../formats/prometheus/text/number-text.ts';
-import { MEMBER } from '../../../../formats/prometheus/membership.ts';
+import { boundNameOf } from '../../../../formats/prometheus/membership.ts';
 import { areEqual } from '../../../../formats/prometheus/ranges.ts';
 import { LabelCursor } from '../../../../formats/prometheus/walk.ts';
 import type { Series } from '../store/series.ts';
@@ -36,9 +36,7 @@ export interface Line {
 
 const [COMMA, OPEN, CLOSE, EQUALS, SPACE, NEWLINE] = [0x2c, 0x7b, 0x7d, 0x3d, 0x20, 0x0a] as const;
 const NAME = Buffer.from('__name__');
-const NO_BOUND = Buffer.alloc(0);
 const LE = Buffer.from('le');
-const QUANTILE = Buffer.from('quantile');
 
 /** Writes samples as lines of one format. */
 export class LineWriter {
@@ -104,13 +102,13 @@ export class LineWriter {
   /** Answers whether there is a brace to close. */
   #labelsOf({ labels, member }: Series, bound: string | undefined, isAfter: boolean): boolean {
     const { blocks } = this;
-    const boundName = boundNameOf(member);
+    const boundName = bound === undefined ? boundNameOf(member) : LE;
     let separator: number = isAfter ? COMMA : OPEN;
     const cursor = this.#labels.enter(labels, 0, labels.length);
     while (cursor.next()) {
       const { nameStart, nameEnd, valueStart, valueEnd } = cursor;
       if (isNamed(NAME, labels, cursor)) continue;
-      const isBound = boundName !== NO_BOUND && isNamed(boundName, labels, cursor);
+      const isBound = isNamed(boundName, labels, cursor);
       if (isBound && bound !== undefined) continue;
       blocks.byte(separator);
       separator = COMMA;
@@ -137,13 +135,13 @@ export class LineWriter {
   #anyLabelsOf({ labels, member }: Series, bound: string | undefined, isAfter: boolean): boolean {
     const { escaping } = this.#format;
     const { constant, tenant } = this.#added;
-    const boundName = boundNameOf(member);
+    const boundName = bound === undefined ? boundNameOf(member) : LE;
     const tenantName = tenant && escapeLabelName(tenant.name, escaping);
     const pairs = new Map<string, string>();
     const cursor = this.#labels.enter(labels, 0, labels.length);
     while (cursor.next()) {
       const { nameStart, nameEnd, valueStart, valueEnd } = cursor;
-      const isBound = boundName !== NO_BOUND && isNamed(boundName, labels, cursor);
+      const isBound = isNamed(boundName, labels, cursor);
       if (isNamed(NAME, labels, cursor) || (isBound && bound !== undefined)) continue;
       const escaped = escapeLabelName(textOf(labels, nameStart, nameEnd), escaping);
       const name = escaped === tenantName ? `exported_${escaped}` : escaped;
@@ -170,12 +168,6 @@ export class LineWriter {
   #canonical(labels: Uint8Array, { valueStart, valueEnd }: LabelCursor): string {
     return canonicalBound(textOf(labels, valueStart, valueEnd));
   }
-}
-
-/** The label by which series of such a member differ. */
-function boundNameOf(member: Series['member']): Uint8Array {
-  if (member === MEMBER.bucket) return LE;
-  return member === MEMBER.quantile ? QUANTILE : NO_BOUND;
 }
 
 function isNamed(

@@ -49,7 +49,7 @@ export async function mergeParts(
         for (let at = piece.from; at < piece.to; at += RANGE_FIELDS) {
           const [block = 0, start = 0, end = 0] = piece.part.ranges.slice(at + 1, at + 4);
           output.append(piece.part.blocks[block]!.subarray(start, end));
-          if (slices.isOver((end - start) >>> 7)) await slices.next();
+          if (slices.isOver(1 + ((end - start) >>> 7))) await slices.next();
         }
       } else omissions.count('conflicting_name');
     }

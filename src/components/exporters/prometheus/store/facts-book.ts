@@ -10,6 +10,12 @@ export interface ToldFacts {
   readonly unit: string;
 }
 
+/** Bytes that are held beside others, and may be. */
+interface Room {
+  readonly maxBytes: number;
+  bytes: number;
+}
+
 const ENTRY_BYTES = 200;
 /** Longer text of help is cut: it stands on every page. */
 const MAX_HELP_LENGTH = 1024;
@@ -21,13 +27,12 @@ const MAX_HELP_LENGTH = 1024;
 export class FactsBook {
   readonly #byName = new Map<string, Facts>();
   readonly #told = new Map<string, ToldFacts>();
+  readonly #room: Room;
   readonly #lifetimeMs: number;
-  readonly #maxBytes: number;
-  #bytes = 0;
 
-  constructor({ lifetimeMs, maxBytes }: { lifetimeMs: number; maxBytes: number }) {
+  constructor(room: Room, lifetimeMs: number) {
+    this.#room = room;
     this.#lifetimeMs = lifetimeMs;
-    this.#maxBytes = maxBytes;
   }
 
   get isEmpty(): boolean {
@@ -52,8 +57,8 @@ export class FactsBook {
     if (known !== undefined && known.type !== type && !this.#isOver(known, now)) return known;
     const said = { type, help: help.slice(0, MAX_HELP_LENGTH), unit, updatedAt: now };
     const growth = sizeOf(name, said) - (known === undefined ? 0 : sizeOf(name, known));
-    if (this.#bytes + growth > this.#maxBytes) return known;
-    this.#bytes += growth;
+    if (this.#room.bytes + growth > this.#room.maxBytes) return known;
+    this.#room.bytes += growth;
     if (known?.type === type) return Object.assign(known, said);
     this.#byName.set(name, said);
     return said;
@@ -72,7 +77,7 @@ export class FactsBook {
       if (!this.#isOver(facts, now) || isUsed(name)) continue;
       this.#byName.delete(name);
       this.#told.delete(name);
-      this.#bytes -= sizeOf(name, facts);
+      this.#room.bytes -= sizeOf(name, facts);
     }
   }
 

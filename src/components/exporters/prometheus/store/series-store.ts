@@ -1,5 +1,5 @@
 import { areEqual, hashRange } from '../../../../formats/prometheus/ranges.ts';
-import { MEMBER, Membership } from '../../../../formats/prometheus/membership.ts';
+import { boundNameOf, MEMBER, Membership } from '../../../../formats/prometheus/membership.ts';
 import { isLabelName, isMetricName } from '../../../../formats/prometheus/text/escaping.ts';
 import { boundOf } from '../../../../formats/prometheus/text/number-text.ts';
 import { LabelCursor } from '../../../../formats/prometheus/walk.ts';
@@ -16,7 +16,7 @@ export interface SeriesRoom {
 }
 
 const MEMBERS = Object.keys(MEMBER).length;
-const NAME_BYTES = Buffer.from('__name__');
+const NAME = Buffer.from('__name__');
 
 /** The series of one tenant: found by their labels, and in order by family and group. */
 export class SeriesStore {
@@ -125,19 +125,13 @@ export class SeriesStore {
   }
 
   /** Whether labels are the same but for the name, and for the bound where there is one. */
-  #areTogether(labels: Uint8Array, { boundEnd }: Membership, other: Series): boolean {
+  #areTogether(labels: Uint8Array, { member }: Membership, other: Series): boolean {
     const mine = this.#labels.enter(labels, 0, labels.length);
     const others = this.#others.enter(other.labels, 0, other.labels.length);
-    const { member } = other;
-    const hasBound = member === MEMBER.bucket || member === MEMBER.quantile;
-    const boundName = member === MEMBER.bucket ? 'le' : 'quantile';
+    const [boundName, otherBoundName] = [boundNameOf(member), boundNameOf(other.member)];
     for (;;) {
-      const isMore = nextCommon(mine, labels, (at) => boundEnd > 0 && at.valueEnd === boundEnd);
-      const isOther = nextCommon(
-        others,
-        other.labels,
-        (at) => hasBound && textOf(other.labels, at.nameStart, at.nameEnd) === boundName,
-      );
+      const isMore = nextCommon(mine, labels, boundName);
+      const isOther = nextCommon(others, other.labels, otherBoundName);
       if (!isMore || !isOther) return isMore === isOther;
       const length = mine.valueEnd - mine.tagStart;
       if (length !== others.valueEnd - others.tagStart) return false;
@@ -176,17 +170,11 @@ function newFamily(name: string): Family {
 }
 
 /** Steps to the next label that is neither the name nor the bound. */
-function nextCommon(
-  labels: LabelCursor,
-  bytes: Uint8Array,
-  isBound: (at: LabelCursor) => boolean,
-): boolean {
+function nextCommon(labels: LabelCursor, bytes: Uint8Array, boundName: Uint8Array): boolean {
   while (labels.next()) {
     const { nameStart, nameEnd } = labels;
-    const isName =
-      nameEnd - nameStart === NAME_BYTES.length &&
-      areEqual(NAME_BYTES, 0, bytes, nameStart, NAME_BYTES.length);
-    if (!isName && !isBound(labels)) return true;
+    const isBound = boundName.length > 0 && isSame(boundName, bytes, nameStart, nameEnd);
+    if (!isBound && !isSame(NAME, bytes, nameStart, nameEnd)) return true;
   }
   return false;
 }
@@ -220,8 +208,8 @@ function placeFor(members: readonly Series[], { member, bound }: Series): number
 }
 
 // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
-function isSame(labels: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  return labels.length === end - start && areEqual(labels, 0, bytes, start, labels.length);
+function isSame(one: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  return one.length === end - start && areEqual(one, 0, bytes, start, one.length);
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {

@@ -6,7 +6,7 @@ import { type SeriesRoom, SeriesStore } from './series-store.ts';
 
 /** What a tenant's store is made of. */
 export interface StoresOptions {
-  /** For the series of all tenants. */
+  /** For the series of all tenants, and what is known of their names. */
   readonly maxBytes: number;
   /** Age at which a series that was not heard of goes. */
   readonly expirationMs: number;
@@ -22,8 +22,6 @@ export interface TenantFacts {
 
 /** Series taken between two looks at the clock. */
 const SERIES_PER_LOOK = 256;
-/** Of the room for series, what may be known of names. */
-const FACTS_SHARE = 0.1;
 /** Metadata of remote-write 1.0 comes once a minute, at best. */
 const MIN_FACTS_LIFETIME_MS = 300_000;
 
@@ -54,16 +52,19 @@ export class Stores {
     const store = this.#storeOf(tenant);
     const slices = new Slices();
     this.#taking += 1;
-    for (const chunk of chunks) {
-      const intake = new Intake(chunk, store, now);
-      while (intake.take(SERIES_PER_LOOK)) {
-        if (slices.isOver(SERIES_PER_LOOK)) await slices.next();
+    try {
+      for (const chunk of chunks) {
+        const intake = new Intake(chunk, store, now);
+        while (intake.take(SERIES_PER_LOOK)) {
+          if (slices.isOver(SERIES_PER_LOOK)) await slices.next();
+        }
+        for (const [reason, items] of intake.losses) {
+          losses.set(reason, (losses.get(reason) ?? 0) + items);
+        }
       }
-      for (const [reason, items] of intake.losses) {
-        losses.set(reason, (losses.get(reason) ?? 0) + items);
-      }
+    } finally {
+      this.#taking -= 1;
     }
-    this.#taking -= 1;
     return losses;
   }
 
@@ -106,11 +107,9 @@ export class Stores {
   #storeOf(tenant: string): SeriesStore {
     let store = this.#byTenant.get(tenant);
     if (store === undefined) {
-      const { maxBytes, expirationMs, addedNames } = this.#options;
-      const facts = new FactsBook({
-        lifetimeMs: Math.max(expirationMs, MIN_FACTS_LIFETIME_MS),
-        maxBytes: maxBytes * FACTS_SHARE,
-      });
+      const { expirationMs, addedNames } = this.#options;
+      const lifetimeMs = Math.max(expirationMs, MIN_FACTS_LIFETIME_MS);
+      const facts = new FactsBook(this.room, lifetimeMs);
       const given = { seed: this.#seed, added: addedNames };
       store = new SeriesStore({ tenant, facts }, this.room, given);
       this.#byTenant.set(tenant, store);
