@@ -2,6 +2,7 @@ import type { Bytes } from '../../contract/batch.ts';
 import { FieldCursor } from '../../wire/cursor.ts';
 import { takeBytes } from '../../wire/memory.ts';
 import { Membership } from './membership.ts';
+import { notePlain, plainSamples } from './plain.ts';
 import { SERIES } from './schema.ts';
 import { SeriesCursor } from './walk.ts';
 
@@ -65,6 +66,10 @@ export class SeriesPartition {
       targets[place]!.set(chunk.subarray(start, end), filled[place]);
       filled[place]! += end - start;
       start = end;
+    }
+    if (plainSamples(chunk) !== undefined) {
+      for (const [place, bytes] of targets.entries())
+        if (bytes !== undefined) notePlain(bytes, this.#items[place]!);
     }
     return targets.map((bytes, place) => bytes && { bytes, items: this.#items[place]! });
   }

@@ -1,5 +1,8 @@
 import { SeriesKernel } from './kernel.ts';
 
+/** For label sets that were checked before, in each thread: about 100,000 of them. */
+const KNOWN_BYTES = 32 * 1024 * 1024;
+
 const SAMPLES = 0;
 const WAS_CUT = 1;
 const ALL_LEGACY = 2;
@@ -33,7 +36,9 @@ export function skimmer(): Skim {
 /** A new one; where the kernel does not run, one that passes over nothing. */
 export function createSkim(url?: URL): Skim {
   const kernel = SeriesKernel.create(url);
-  return kernel === undefined ? NONE : new KernelSkim(kernel);
+  if (kernel === undefined) return NONE;
+  kernel.remember(KNOWN_BYTES);
+  return new KernelSkim(kernel);
 }
 
 const NONE: Skim = { samples: 0, isLegacy: false, enter: () => undefined, pass: (at) => at };
@@ -63,11 +68,12 @@ class KernelSkim implements Skim {
 
   pass(at: number): number {
     const { length } = this.#bytes;
-    const { exports, results } = this.#kernel;
+    const { exports } = this.#kernel;
     for (let next = at; next < length; ) {
       if (next >= this.#seenEnd) this.#look(next);
       const offset = SeriesKernel.INPUT - this.#seen;
       const stop = exports.skim(next + offset, this.#seenEnd + offset, this.#legacy) - offset;
+      const { results } = this.#kernel;
       this.samples += results[SAMPLES]!;
       this.isLegacy &&= results[ALL_LEGACY] === 1;
       if (stop < this.#seenEnd) {

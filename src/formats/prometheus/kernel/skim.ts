@@ -1,6 +1,7 @@
 // The check of a series that nearly all are, in WebAssembly: labels as the form wants them, then
 // samples. What it does not know it leaves to src/formats/prometheus/read.
 
+import { find, insert, labelsEnd } from './label-sets';
 import { areLegacy, endOfSortedLabels, forgetNames } from './labels';
 
 const SERIES_TAG: u32 = 0x0a;
@@ -14,6 +15,16 @@ const TIMESTAMP_TAG: u32 = 0x10;
 const SAMPLES: usize = 0;
 const WAS_CUT: usize = 4;
 const ALL_LEGACY: usize = 8;
+
+/** Label sets looked up between two looks at whether that is worth it, and left out when it was not. */
+const TRIAL: u32 = 8192;
+const REST: u32 = 20 * TRIAL;
+
+let lookups: u32 = 0;
+let misses: u32 = 0;
+let resting: u32 = 0;
+/** Whether the names of the label set checked last are of remote-write 1.0. */
+let isLegacySet: bool = false;
 
 /**
  * Passes over series from `start` on that are as the form wants them, with samples and nothing else,
@@ -46,18 +57,53 @@ export function skim(start: usize, end: usize, legacy: bool): usize {
       wasCut = 1;
       break;
     }
-    const labelsEnd = endOfSortedLabels(body, stop);
-    if (labelsEnd == 0 || (legacy && !areLegacy)) break;
-    const count = samplesTo(labelsEnd, stop);
+    const behind = checked(body, stop);
+    if (behind == 0 || (legacy && !isLegacySet)) break;
+    const count = samplesTo(behind, stop);
     if (count == 0) break;
     samples += count;
-    allLegacy = allLegacy && areLegacy;
+    allLegacy = allLegacy && isLegacySet;
     at = stop;
   }
   store<u32>(SAMPLES, samples);
   store<u32>(WAS_CUT, wasCut);
   store<u32>(ALL_LEGACY, allLegacy ? 1 : 0);
   return at;
+}
+
+/**
+ * Where labels end that are as the form wants them; 0 when they are not. A label set that was checked before
+ * is compared with what it was then, unless there are so many that few are known.
+ */
+function checked(start: usize, stop: usize): usize {
+  if (resting > 0) {
+    resting--;
+    const behind = endOfSortedLabels(start, stop);
+    isLegacySet = areLegacy;
+    return behind;
+  }
+  if (++lookups == TRIAL) {
+    if (misses > TRIAL / 2) resting = REST;
+    lookups = 0;
+    misses = 0;
+  }
+  const known = find(start, stop);
+  if (known != 0) {
+    isLegacySet = load<u32>(known, 12) != 0;
+    return labelsEnd;
+  }
+  misses++;
+  const isWhole = labelsEnd != 0;
+  const behind = endOfSortedLabels(start, stop);
+  isLegacySet = areLegacy;
+  if (behind != 0 && isWhole && behind == labelsEnd) {
+    const entry = insert(start, behind - start, 0);
+    if (entry != 0) {
+      store<u32>(entry, areLegacy ? 1 : 0, 12);
+      store<u32>(entry, 0, 24);
+    }
+  }
+  return behind;
 }
 
 /**
