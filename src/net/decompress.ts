@@ -1,6 +1,7 @@
 import zlib from 'node:zlib';
 import type { Bytes } from '../contract/batch.ts';
 import type { Outcome } from '../contract/outcome.ts';
+import { CODINGS } from './codec/codings.ts';
 import { CorruptError } from './codec/corrupt.ts';
 import { decodeLz4 } from './codec/lz4.ts';
 import { gunzipKnown } from './codec/gunzip.ts';
@@ -8,25 +9,6 @@ import { joined, ownBytes } from './codec/own-bytes.ts';
 import { decodeSnappy, decodeSnappyFramed, isSnappyFramed } from './codec/snappy.ts';
 import { zstdFrames } from './codec/zstd.ts';
 import { allocateOwn, BodyBuffer } from './http1/body.ts';
-
-/** Content codings that can be undone here, by their names in Content-Encoding. */
-export const CODINGS: readonly string[] = [
-  'gzip',
-  'zstd',
-  'zlib',
-  'deflate',
-  'snappy',
-  'x-snappy-framed',
-  'lz4',
-];
-
-/** The coding that a Content-Encoding names, whatever its case; `identity` when it names none. */
-export function codingOf(contentEncoding: string | undefined): string {
-  const coding = contentEncoding?.trim().toLowerCase() ?? '';
-  if (coding === '') return 'identity';
-  // The two are one coding by RFC 9110.
-  return coding === 'x-gzip' ? 'gzip' : coding;
-}
 
 /** The bounds of one decompression. */
 export interface Guard {

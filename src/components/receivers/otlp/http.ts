@@ -6,7 +6,8 @@ import {
   encodePartialSuccess,
   type ReplyFormat,
 } from '../../../formats/otlp/reply/partial-success.ts';
-import { codingOf, tooLarge, unsupported } from '../../../net/decompress.ts';
+import { codingOf } from '../../../net/codec/codings.ts';
+import { tooLarge, unsupported } from '../../../net/decompress.ts';
 import type { Abandoned, HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
 import {
   abandonedBody,

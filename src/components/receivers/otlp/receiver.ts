@@ -2,7 +2,7 @@ import type { Decoded, Intake, Permit, RawRequest, Receiver } from '../../../con
 import type { Context } from '../../../contract/context.ts';
 import type { Outcome } from '../../../contract/outcome.ts';
 import { withCors, withReplyHeaders } from '../../../net/cors.ts';
-import { CODINGS } from '../../../net/decompress.ts';
+import { CODINGS } from '../../../net/codec/codings.ts';
 import { badHttp } from '../../../net/listen/requests.ts';
 import { GrpcServer } from '../../../net/grpc-server.ts';
 import type { HttpHandler } from '../../../net/http.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { byteSize, duration, ignored } from '../../../contract/settings.ts';
-import { CODINGS } from '../../../net/decompress.ts';
+import { CODINGS } from '../../../net/codec/codings.ts';
 import type { SessionLimits } from '../../../net/h2/life.ts';
 import {
   type HttpServerConfig,
