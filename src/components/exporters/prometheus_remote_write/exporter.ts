@@ -5,9 +5,9 @@ import type { Outcome } from '../../../contract/outcome.ts';
 import { InFlight } from '../../../net/client/in-flight.ts';
 import { ClientTls } from '../../../net/client-tls.ts';
 import { headerProblem, HttpClient } from '../../../net/http-client.ts';
-import { Backend, type Omitted } from './backend.ts';
-import { Backends } from './backends.ts';
-import { Journey } from './journey.ts';
+import { Backend, type Omitted } from './sending/backend.ts';
+import { Backends } from './sending/backends.ts';
+import { Journey } from './sending/journey.ts';
 import { type Config, endpointsOf } from './settings.ts';
 
 /** Batches are joined up to this size while they wait. */

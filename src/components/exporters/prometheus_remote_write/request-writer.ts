@@ -9,7 +9,7 @@ import {
 import { type Body, compress } from '../../../net/compress.ts';
 import { releaseBytes } from '../../../wire/memory.ts';
 import { LabelWriter } from './label-writer.ts';
-import type { Piece } from './piece.ts';
+import type { Piece } from './sending/piece.ts';
 import { PlainScan } from './plain-scan.ts';
 import type { Config } from './settings.ts';
 import type { Version } from './version.ts';

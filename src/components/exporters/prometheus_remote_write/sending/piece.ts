@@ -1,6 +1,6 @@
-import type { Bytes } from '../../../contract/batch.ts';
-import { splitChunk } from '../../../formats/prometheus/split.ts';
-import { countChunk } from '../../../formats/prometheus/walk.ts';
+import type { Bytes } from '../../../../contract/batch.ts';
+import { splitChunk } from '../../../../formats/prometheus/split.ts';
+import { countChunk } from '../../../../formats/prometheus/walk.ts';
 
 /** What goes out as one request. */
 export interface Piece {

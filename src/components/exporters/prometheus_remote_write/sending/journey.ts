@@ -1,6 +1,6 @@
-import type { Batch, Bytes } from '../../../contract/batch.ts';
-import { ACCEPTED, type Outcome } from '../../../contract/outcome.ts';
-import { SeriesPartition } from '../../../formats/prometheus/partition.ts';
+import type { Batch, Bytes } from '../../../../contract/batch.ts';
+import { ACCEPTED, type Outcome } from '../../../../contract/outcome.ts';
+import { SeriesPartition } from '../../../../formats/prometheus/partition.ts';
 import type { Leg } from './backend.ts';
 import type { Backends } from './backends.ts';
 import type { Piece } from './piece.ts';

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../contract/outcome.ts';
+import type { Outcome } from '../../../../contract/outcome.ts';
 import { halves, type Piece, piecesOf } from './piece.ts';
 
 type Rejected = Outcome & { kind: 'rejected' };

@@ -1,12 +1,12 @@
-import type { Context, Counter } from '../../../contract/context.ts';
-import type { Outcome } from '../../../contract/outcome.ts';
-import type { HttpClient, HttpEndpoint } from '../../../net/http-client.ts';
-import { type Verdict, verdictOf } from './answer.ts';
+import type { Context, Counter } from '../../../../contract/context.ts';
+import type { Outcome } from '../../../../contract/outcome.ts';
+import type { HttpClient, HttpEndpoint } from '../../../../net/http-client.ts';
+import { type Verdict, verdictOf } from '../answer.ts';
 import type { Piece } from './piece.ts';
 import type { Progress } from './progress.ts';
-import { type Content, RequestWriter } from './request-writer.ts';
-import { type Config, MESSAGES } from './settings.ts';
-import { headersOf, type Version } from './version.ts';
+import { type Content, RequestWriter } from '../request-writer.ts';
+import { type Config, MESSAGES } from '../settings.ts';
+import { headersOf, type Version } from '../version.ts';
 
 type Retry = Outcome & { kind: 'retry' };
 

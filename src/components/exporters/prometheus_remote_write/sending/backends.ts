@@ -1,4 +1,4 @@
-import type { Clock } from '../../../contract/context.ts';
+import type { Clock } from '../../../../contract/context.ts';
 
 /** Whether a backend answers. */
 interface Health {
