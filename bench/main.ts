@@ -1,6 +1,8 @@
 /** npm run bench -- COMMAND: the benches, one command each. */
 import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
+import { kafka } from './kafka.ts';
+import { labelCache } from './label-cache.ts';
 import { macro } from './macro.ts';
 import { micro } from './micro.ts';
 import { remoteWrite } from './remote-write.ts';
@@ -21,6 +23,11 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
   remote-write [--vmagent PATH] [--shards N] [--case repeated|churn-10|otlp ...]
          [--only millrace|vmagent ...]
                              remote-write and OTLP to remote-write, beside vmagent
+  kafka [--collector PATH] [--shards N] [--case to-kafka|from-kafka ...]
+         [--only millrace|millrace-kafkajs|collector ...]
+                             OTLP to Kafka and back, on a broker of its own
+  label-cache [--series N] [--cache-mib N]
+                             many active series through the label cache of relabelling
 
 Without a command: micro, then macro --quick. Common options: --seconds N, --rounds N.
 `;
@@ -30,6 +37,8 @@ const { values, positionals } = parseArgs({
   options: {
     collector: { type: 'string' },
     vmagent: { type: 'string' },
+    series: { type: 'string', default: '10000000' },
+    'cache-mib': { type: 'string', default: '64' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
     shards: { type: 'string', default: '1' },
@@ -97,6 +106,22 @@ switch (positionals[0]) {
       shards,
       cases: values.case,
       only: values.only,
+    });
+    break;
+  case 'kafka':
+    await kafka({
+      collector: values.collector,
+      rounds: Number(values.rounds),
+      seconds,
+      shards,
+      cases: values.case,
+      only: values.only,
+    });
+    break;
+  case 'label-cache':
+    labelCache({
+      series: Number(values.series),
+      maxBytes: Number(values['cache-mib']) * 2 ** 20,
     });
     break;
   default:
