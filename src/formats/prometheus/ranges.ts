@@ -29,3 +29,18 @@ export function areEqual(
   for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
+
+/** Another such hash, word by word through a `DataView`: half the time of a loop over bytes. */
+// oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
+export function hashWords(view: DataView, start: number, end: number, seed: number): number {
+  let hash = seed ^ (end - start);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    hash = Math.imul(hash ^ view.getInt32(at, true), 0x85ebca6b);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), MIX);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

@@ -1,5 +1,5 @@
 import { FieldCursor } from '../../../../wire/cursor.ts';
-import { readDouble, readUint64 } from '../../../../wire/varint.ts';
+import { readUint64 } from '../../../../wire/varint.ts';
 import { MEMBER, type Member } from '../../../../formats/prometheus/membership.ts';
 import { areEqual } from '../../../../formats/prometheus/ranges.ts';
 import { REQUEST, SERIES } from '../../../../formats/prometheus/schema.ts';
@@ -7,7 +7,7 @@ import { SeriesCursor } from '../../../../formats/prometheus/walk.ts';
 import { isStale, METRIC_TYPE } from '../../../../formats/translate/metric-type.ts';
 import { readFamilyMetadata, readSeriesMetadata } from './facts-book.ts';
 import type { Series } from './series.ts';
-import type { SeriesStore } from './series-store.ts';
+import { type Chunk, chunkOf, type SeriesStore } from './series-store.ts';
 
 /** Why samples are not kept. */
 export type Loss = 'out_of_order' | 'series_limit' | 'conflicting_type';
@@ -21,6 +21,7 @@ const HISTOGRAM = { sum: 3, timestamp: 15, startTimestamp: 17 } as const;
 export class Intake {
   readonly losses = new Map<Loss, number>();
   readonly #chunk: Uint8Array;
+  readonly #look: Chunk;
   readonly #store: SeriesStore;
   readonly #now: number;
   readonly #series = new SeriesCursor();
@@ -31,6 +32,7 @@ export class Intake {
 
   constructor(chunk: Uint8Array, store: SeriesStore, now: number) {
     this.#chunk = chunk;
+    this.#look = chunkOf(chunk);
     this.#store = store;
     this.#now = now;
     this.#readFamilies();
@@ -58,7 +60,7 @@ export class Intake {
 
   #one(): void {
     const { start, labelsEnd, end } = this.#series;
-    const known = this.#store.find(this.#chunk, start, labelsEnd);
+    const known = this.#store.find(this.#look, start, labelsEnd);
     const series = known ?? this.#store.add(this.#chunk, start, labelsEnd);
     if (series === undefined) return this.#lose('series_limit', this.#itemsIn(labelsEnd, end));
     if (!this.#isOfItsType(series, labelsEnd, end)) {
@@ -91,7 +93,7 @@ export class Intake {
     const hasEnded = valueAt >= 0 && isStale(chunk, valueAt);
     if (!this.#advance(series, timestamp, hasEnded)) return;
     series.startTimestamp = startTimestamp;
-    series.value = valueAt < 0 ? 0 : readDouble(chunk, valueAt);
+    series.value = valueAt < 0 ? 0 : this.#look.view.getFloat64(valueAt, true);
     if (series.histogram !== undefined) this.#store.replace(series, 'histogram', undefined);
   }
 
