@@ -2,11 +2,12 @@
 import type { Bench } from 'tinybench';
 import { codecBench } from './micro/codecs.ts';
 import { samplingBench } from './micro/sampling.ts';
+import { scrapeBench } from './micro/scrape.ts';
 import { wireBench } from './micro/wire.ts';
 
 /** Runs all of them and prints a line each. */
 export async function micro(): Promise<void> {
-  for (const bench of [wireBench(), samplingBench(), codecBench()]) {
+  for (const bench of [wireBench(), samplingBench(), codecBench(), scrapeBench()]) {
     await bench.run();
     print(bench);
   }
