@@ -65,7 +65,7 @@ const VARIANTS: readonly Variant[] = [
   },
   {
     name: 'one-grpc-gzip6',
-    load: { protocol: 'grpc', shape: SPANS, encoding: 'gzip', connections: 32, sessions: 1 },
+    load: { protocol: 'grpc', shape: SPANS, encoding: 'gzip', connections: 128, sessions: 1 },
     compression: 'gzip',
     level: 6,
   },

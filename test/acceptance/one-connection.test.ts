@@ -64,9 +64,10 @@ for (const transport of ['tcp', 'unix'] as const) {
     const lanes = await scene.grpcLanes(STREAMS, transport === 'unix' ? path : grpc, {
       encoding: 'gzip',
     });
-    const handed = async (): Promise<number> => valueOf(await page(), 'millrace_handover_requests');
+    const handedSoFar = async (): Promise<number> =>
+      valueOf(await page(), 'millrace_handover_requests');
     let rounds = 0;
-    for (; rounds < 12 && (await handed()) < 20; rounds += 1) {
+    for (; rounds < 12 && (await handedSoFar()) < 20; rounds += 1) {
       assert.equal(await sendAll(lanes, rounds * BODIES * SHAPE.items), 0);
     }
     const total = rounds * BODIES * SHAPE.items;
@@ -85,7 +86,12 @@ for (const transport of ['tcp', 'unix'] as const) {
     const books = booksOf(await page(), 'otlp_http', 'traces');
     assertBalanced(books, 'otlp_http');
     assert.equal(books.sent, total);
-    assert.equal(valueOf(await page(), 'millrace_receiver_accepted_spans'), total);
+    const end = await page();
+    assert.equal(valueOf(end, 'millrace_receiver_accepted_spans'), total);
+    assert.equal(valueOf(end, 'millrace_handover_lost_requests'), 0);
+    const handed = valueOf(end, 'millrace_handover_requests');
+    const bytes = valueOf(end, 'millrace_handover_bytes');
+    assert.ok(bytes > handed * 1000, `what is handed over is whole requests: ${bytes} bytes`);
     assert.equal(await gateway.stop(), 0);
   });
 }

@@ -116,14 +116,15 @@ export async function eventually(
   }
 }
 
+/** Twice in a row: a gateway holds its ports for a moment to see whether they are free. */
 async function listening(child: ChildProcess, ports: readonly number[]): Promise<void> {
   const end = Date.now() + START_TIMEOUT_MS;
-  for (const port of ports) {
-    while (!(await accepts(port))) {
-      if (child.exitCode !== null) throw new Error(`exited with ${child.exitCode}`);
-      if (Date.now() > end) throw new Error(`port ${port} does not accept`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+  for (let inRow = 0; inRow < 2; ) {
+    const accepting = await Promise.all(ports.map(accepts));
+    inRow = accepting.every(Boolean) ? inRow + 1 : 0;
+    if (child.exitCode !== null) throw new Error(`exited with ${child.exitCode}`);
+    if (Date.now() > end) throw new Error(`not all of ports ${ports.join(', ')} accept`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
