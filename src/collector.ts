@@ -115,6 +115,7 @@ class Collector implements RunningCollector {
       entry: options.shardEntry ?? siblingModule('shard'),
       budget: this.#budget,
       heapMib: plan.heapMib,
+      youngMib: plan.youngMib,
       reusePort: options.reusePort ?? canReusePort,
       metrics: this.metrics,
       log: this.#lines.logger('supervisor'),

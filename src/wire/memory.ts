@@ -18,8 +18,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const SMALLEST = 512;
 const LARGEST = 16 * 1024 * 1024;
-/** Free bytes kept at most. */
-const MAX_FREE = 16 * 1024 * 1024;
+/** Free bytes kept at most, unless told otherwise. */
+const DEFAULT_MAX_FREE = 16 * 1024 * 1024;
 /** Sizes per power of two: at most a quarter of a buffer is slack. */
 const STEPS = 4;
 
@@ -41,6 +41,15 @@ interface Shelf {
 
 const shelves: Shelf[] = [];
 let freeBytes = 0;
+let maxFreeBytes = DEFAULT_MAX_FREE;
+
+/**
+ * Keeps at most so many free bytes from now on. What is not kept is old garbage: until a major
+ * collection comes, as much again is taken for new messages.
+ */
+export function limitFreeMemory(bytes: number): void {
+  maxFreeBytes = bytes;
+}
 
 /** Bytes with arbitrary content, held once by the caller. */
 export function takeBytes(length: number): Bytes {
@@ -75,7 +84,7 @@ export function releaseBytes(bytes: Bytes): void {
   if (!(buffer instanceof RecycledBuffer) || buffer.detached) return;
   if (buffer.holders === 0) throw new Error('bug: bytes released more often than held');
   buffer.holders -= 1;
-  if (buffer.holders === 0 && freeBytes + buffer.byteLength <= MAX_FREE) shelve(buffer);
+  if (buffer.holders === 0 && freeBytes + buffer.byteLength <= maxFreeBytes) shelve(buffer);
 }
 
 /** Whether these bytes have more than one holder. Of those that do not go round nobody knows. */

@@ -123,49 +123,51 @@ async function settled(page: () => Promise<string>, exporter: string) {
   return { books, refused: valueOf(text, 'millrace_admission_refused_requests') };
 }
 
-test('overload of the gateway itself by 400 connections, with a budget of 64 MiB: memory stays below 350 MiB and no acknowledged item is missing', async (t) => {
-  const scene = new Scene(t);
-  const sink = await Sink.start();
-  scene.atEnd(() => sink.stop());
-  await sink.reset(true);
-  const { gateway, http, page, output } = await scene.gateway({
-    exporters: `
+for (const protocol of ['http', 'grpc'] as const) {
+  test(`overload of the gateway itself by 400 senders over ${protocol}, with a budget of 64 MiB and 2 shards: memory stays below 350 MiB and no acknowledged item is missing`, async (t) => {
+    const scene = new Scene(t);
+    const sink = await Sink.start();
+    scene.atEnd(() => sink.stop());
+    await sink.reset(true);
+    const { gateway, http, grpc, page, output } = await scene.gateway({
+      exporters: `
   otlp_http:
     endpoint: http://127.0.0.1:${sink.ports.http}
     compression: none
     sending_queue: { queue_size: 100000, batch: { min_size: 8192, flush_timeout: 200ms } }`,
-    to: 'otlp_http',
-    service: `  shards: 1\n  ${BUDGET}`,
+      to: 'otlp_http',
+      service: `  shards: 2\n  ${BUDGET}`,
+    });
+    const memory = watchMemory(gateway.pid);
+    scene.atEnd(() => memory.stop());
+    const order: LoadOrder = {
+      protocol,
+      port: protocol === 'http' ? http : grpc,
+      shape: SHAPE,
+      encoding: 'identity',
+      connections: 16,
+      seconds: 4,
+    };
+    const calm = await runLoad(order);
+    const saturation = (await sink.settled(300)).items / calm.seconds;
+    const seconds = OVERLOAD_MS / 1000;
+    const first = calm.next;
+    const rate = (2 * saturation) / SHAPE.items;
+    const before = await sink.report();
+    const storm = await runLoad({ ...order, connections: 400, seconds, rate, first });
+    const { items } = await sink.settled(500);
+    const arrived = (items - before.items) / storm.seconds;
+    t.diagnostic(
+      `saturation ${(saturation / 1e6).toFixed(2)} M spans/s, under overload ${(arrived / 1e6).toFixed(2)} M; ` +
+        `peak ${memory.peak().toFixed(0)} MiB; ${storm.requests} requests accepted, ${storm.refused} refused, ${storm.failed} failed`,
+    );
+    assert.equal(storm.refusedWithoutHint, 0);
+    assert.equal(storm.failed + calm.failed, 0, output());
+    assert.ok(memory.peak() < MAX_RSS_MIB, `${memory.peak()} MiB`);
+    const { books } = await settled(page, 'otlp_http');
+    assert.equal(books.dropped, 0);
+    const refused = [...calm.unacknowledged, ...storm.unacknowledged];
+    const absent = (await sink.missing([[0, storm.next]])) - (await sink.missing(refused));
+    assert.equal(absent, 0, 'acknowledged items that never came');
   });
-  const memory = watchMemory(gateway.pid);
-  scene.atEnd(() => memory.stop());
-  const order: LoadOrder = {
-    protocol: 'http',
-    port: http,
-    shape: SHAPE,
-    encoding: 'identity',
-    connections: 16,
-    seconds: 4,
-  };
-  const calm = await runLoad(order);
-  const saturation = (await sink.settled(300)).items / calm.seconds;
-  const seconds = OVERLOAD_MS / 1000;
-  const first = calm.next;
-  const rate = (2 * saturation) / SHAPE.items;
-  const before = await sink.report();
-  const storm = await runLoad({ ...order, connections: 400, seconds, rate, first });
-  const { items } = await sink.settled(500);
-  const arrived = (items - before.items) / storm.seconds;
-  t.diagnostic(
-    `saturation ${(saturation / 1e6).toFixed(2)} M spans/s, under overload ${(arrived / 1e6).toFixed(2)} M; ` +
-      `peak ${memory.peak().toFixed(0)} MiB; ${storm.requests} requests accepted, ${storm.refused} refused, ${storm.failed} failed`,
-  );
-  assert.equal(storm.refusedWithoutHint, 0);
-  assert.equal(storm.failed + calm.failed, 0, output());
-  assert.ok(memory.peak() < MAX_RSS_MIB, `${memory.peak()} MiB`);
-  const { books } = await settled(page, 'otlp_http');
-  assert.equal(books.dropped, 0);
-  const refused = [...calm.unacknowledged, ...storm.unacknowledged];
-  const absent = (await sink.missing([[0, storm.next]])) - (await sink.missing(refused));
-  assert.equal(absent, 0, 'acknowledged items that never came');
-});
+}

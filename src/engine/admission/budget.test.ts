@@ -44,6 +44,36 @@ describe('the byte budgets', () => {
     assert.equal(totalHeld(memory), 1000);
   });
 
+  test('several tenants that take all they can leave room for one more, and for those with little', () => {
+    const memory = memoryOf({ maxBytes: 10_000, tenantMaxBytes: 5000 });
+    const [one, two] = [new Budget(memory, 0), new Budget(memory, 1)];
+    const take = (budget: Budget, tenant: string) => budget.take(budget.slotOf(tenant), 100);
+    for (let times = 0; times < 100; times++) {
+      for (const budget of [one, two]) budget.sample(times * 50 + 1);
+      take(one, 'a');
+      take(two, 'b');
+    }
+    assert.ok(totalHeld(memory) <= 7600, `${totalHeld(memory)} bytes are held`);
+    for (let times = 0; times < 20; times++) assert.equal(take(two, 'c'), undefined);
+    assert.equal(take(one, 'a'), 'tenant_memory_budget');
+    assert.equal(take(two, 'b'), 'tenant_memory_budget');
+  });
+
+  test('a tenant alone, or without a limit of its own, may have all that its limit allows', () => {
+    const f = (tenantMaxBytes: number, tenants: readonly string[]) => {
+      const memory = memoryOf({ maxBytes: 10_000, tenantMaxBytes });
+      const budget = new Budget(memory, 0);
+      for (let times = 0; times < 100; times++) {
+        budget.sample(times * 50 + 1);
+        for (const tenant of tenants) budget.take(budget.slotOf(tenant), 100);
+      }
+      return totalHeld(memory);
+    };
+    assert.equal(f(5000, ['a']), 5000);
+    assert.equal(f(10_000, ['a']), 10_000);
+    assert.equal(f(10_000, ['a', 'b']), 10_000);
+  });
+
   test('a request of unknown length is refused when no byte is left', () => {
     const memory = memoryOf({ tenantMaxBytes: 1000 });
     const budget = new Budget(memory, 0);

@@ -1,5 +1,5 @@
 import type { Ledger } from '../queue/queue.ts';
-import { MAX_SHARD_BYTES, ROW, ROW_WORDS, rowOf } from './budget-memory.ts';
+import { MAX_SHARD_BYTES, ROW, ROW_WORDS, rowOf, TENANT_SLOTS } from './budget-memory.ts';
 import type { BudgetMemory, Pressure } from './budget-memory.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
@@ -11,6 +11,10 @@ const MAX_HINT_MS = 30_000;
 /** Where nothing has drained yet, nobody knows. */
 const UNKNOWN_HINT_MS = 5000;
 const JITTER = 0.25;
+/** Where this much is held, who holds more than a fair share gets no more. */
+const CROWDED = 0.75;
+/** From here on it is known in time how many share. */
+const WORTH_COUNTING = 0.4;
 /** How long the drain rate remembers. */
 const RATE_WINDOW_MS = 5000;
 
@@ -25,6 +29,7 @@ export class Budget implements Ledger {
   #held = 0;
   #charged = 0;
   #drained = 0;
+  #fairBytes = Number.POSITIVE_INFINITY;
   #rate = 0;
   #sampledAt = 0;
 
@@ -68,13 +73,14 @@ export class Budget implements Ledger {
     this.#add(slot, bytes);
     // A request of unknown length starts with nothing, and still needs a byte to begin with.
     const least = bytes === 0 ? 1 : 0;
+    const { maxBytes, tenantMaxBytes } = this.#memory;
+    const ofTenant = this.#total(ROW.slots + slot) + least;
+    const ofAll = this.#total(ROW.held) + least;
     let shortage: Shortage | undefined;
-    if (this.#total(ROW.slots + slot) + least > this.#memory.tenantMaxBytes) {
-      shortage = 'tenant_memory_budget';
-    }
-    if (this.#total(ROW.held) + least > this.#memory.maxBytes || this.#held > MAX_SHARD_BYTES) {
-      shortage = 'memory_budget';
-    }
+    // One request of a tenant is allowed whatever its share.
+    const isUnfair = ofAll > maxBytes * CROWDED && ofTenant > this.#fairBytes && ofTenant > bytes;
+    if (isUnfair || ofTenant > tenantMaxBytes) shortage = 'tenant_memory_budget';
+    if (ofAll > maxBytes || this.#held > MAX_SHARD_BYTES) shortage = 'memory_budget';
     if (shortage !== undefined) this.#add(slot, -bytes);
     return shortage;
   }
@@ -94,8 +100,12 @@ export class Budget implements Ledger {
     this.give(this.#slots.slotOf(tenant), bytes);
   }
 
-  /** Takes a sample of the drain rate and publishes it. Called every 50 to 100 ms or so. */
+  /**
+   * Takes a sample of the drain rate and publishes it, and looks how many tenants there are to
+   * share with. Called every 50 to 100 ms or so.
+   */
   sample(nowMs: number): void {
+    this.#fairBytes = this.#fairShare();
     const elapsed = nowMs - this.#sampledAt;
     if (this.#sampledAt > 0 && elapsed > 0) {
       const weight = 1 - Math.exp(-elapsed / RATE_WINDOW_MS);
@@ -115,6 +125,18 @@ export class Budget implements Ledger {
     const most = MAX_HINT_MS / (1 + JITTER);
     const bounded = Math.min(Math.max(wait, MIN_HINT_MS), most);
     return Math.round(bounded * (1 + JITTER * Math.random()));
+  }
+
+  /** What every tenant that holds something could hold, and one more besides. */
+  #fairShare(): number {
+    const { maxBytes, tenantMaxBytes } = this.#memory;
+    const isShared = tenantMaxBytes < maxBytes;
+    if (!isShared || this.#total(ROW.held) < maxBytes * WORTH_COUNTING) return tenantMaxBytes;
+    let tenants = 0;
+    for (let slot = 0; slot <= TENANT_SLOTS; slot++) {
+      if (this.#total(ROW.slots + slot) > 0) tenants += 1;
+    }
+    return maxBytes / (tenants + 1);
   }
 
   #add(slot: number, bytes: number): void {

@@ -14,7 +14,7 @@ export class Refusals {
     const afterMs = this.#budget.hintMs();
     if (shortage === 'tenant_memory_budget') {
       const limit = this.#budget.tenantMaxBytes;
-      const message = `tenant ${tenant} holds all of the ${limit} bytes one tenant may hold; retry`;
+      const message = `tenant ${tenant} holds its share of the memory, at most ${limit} bytes and less while others need it; retry`;
       return { kind: 'retry', reason: shortage, message, afterMs, scope: 'tenant' };
     }
     const message = `all ${this.#budget.maxBytes} bytes of the memory budget are held; retry`;

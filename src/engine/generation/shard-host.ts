@@ -1,7 +1,7 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Registry } from '../../contract/registry.ts';
-import { trimMemory } from '../../wire/memory.ts';
+import { limitFreeMemory, trimMemory } from '../../wire/memory.ts';
 import { Budget } from '../admission/budget.ts';
 import { collectUnderPressure, collectYoung } from '../admission/memory-guard.ts';
 import { MeshCrossing } from '../shard/crossing.ts';
@@ -17,6 +17,8 @@ import { startShardSampler } from '../telemetry/samplers.ts';
 import { ShardMetrics } from '../telemetry/shard-metrics.ts';
 import { Generation } from './generation.ts';
 
+/** Free buffers a shard keeps at most: all that a small budget allows it to hold. */
+const MAX_FREE_BYTES = 32 * 1024 * 1024;
 /** How often buffers that nobody needed are given back. */
 const TRIM_EVERY_MS = 5000;
 
@@ -52,6 +54,7 @@ class ShardHost {
       this.#say({ kind: 'series', series });
     });
     this.#budget = new Budget(setup.budget, setup.index);
+    limitFreeMemory(Math.min(setup.budget.maxBytes / setup.budget.shards, MAX_FREE_BYTES));
     this.#mesh = new Mesh(
       (call) => this.#serve(call),
       (error) => this.#log.logger('shard').error('bug', { error: describe(error) }),

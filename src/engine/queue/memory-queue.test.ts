@@ -252,7 +252,24 @@ test('a queue is as full as the bound that is nearest: its size, its bytes, or t
   assert.equal(await fullness([], {}), 0);
   assert.equal(await fullness(['a', 'b'], {}), 0.2);
   assert.equal(await fullness(['a', 'b'], { maxBytes: 400 }), 0.5);
-  assert.equal(await fullness(['a', 'b'], { tenantShare: 0.5 }), 0.2);
+  assert.equal(await fullness(['a', 'b'], { tenantShare: 0.5 }), 0.2 / 0.75);
   assert.equal(await fullness(['a', 'a'], { tenantShare: 0.5 }), 0.4);
   assert.equal(await fullness(['a'], { maxBytes: 50, tenantShare: 0.5 }), 1);
+});
+
+test('several tenants that send much leave room for one more, and for those with little', async () => {
+  const { queue } = open({ sizer: 'requests', size: 100 }, { tenantShare: 0.5 });
+  const held = { a: 0, b: 0, c: 0 };
+  const offer = async (tenant: 'a' | 'b' | 'c') => {
+    const outcome = await queue.offer(batch({ tenant }));
+    if (outcome.kind === 'accepted') held[tenant] += 1;
+    return outcome;
+  };
+  for (let times = 0; times < 100; times++)
+    for (const tenant of ['a', 'b'] as const) await offer(tenant);
+  assert.ok(held.a <= 38 && held.b <= 38, JSON.stringify(held));
+  assert.ok(held.a >= 33 && held.b >= 33, JSON.stringify(held));
+  for (let times = 0; times < 20; times++) assert.equal(await offer('c'), ACCEPTED);
+  const refused = await offer('a');
+  assert.equal(refused.kind === 'retry' && refused.reason, 'tenant_queue_full');
 });

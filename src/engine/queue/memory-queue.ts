@@ -3,10 +3,14 @@ import type { Clock } from '../../contract/context.ts';
 import { ACCEPTED, type Outcome } from '../../contract/outcome.ts';
 import { releaseAll, retainAll } from '../../wire/memory.ts';
 import type { QueueConfig } from '../config/config.ts';
+import { Ages } from './ages.ts';
 import { DrainRate } from './drain-rate.ts';
 import type { Lease, Ledger, Queue, QueueObserver } from './queue.ts';
 import { Shares } from './shares.ts';
 import { Turns } from './turns.ts';
+
+/** Where this much is taken, who has more than a fair share gets no more. */
+const CROWDED = 0.75;
 
 export interface MemoryQueueOptions {
   readonly config: Pick<QueueConfig, 'size' | 'sizer' | 'blockOnOverflow'>;
@@ -43,7 +47,7 @@ export class MemoryQueue implements Queue {
   readonly #outside: Turns<Caller>;
   readonly #takers: ((lease: Lease | undefined) => void)[] = [];
   readonly #drain: DrainRate;
-  readonly #ages = new Ages();
+  readonly #ages = new Ages<Entry>();
   readonly #shares = new Shares();
   readonly #settle = this.#settleEntry.bind(this);
   #stopping: PromiseWithResolvers<void> | undefined;
@@ -65,8 +69,9 @@ export class MemoryQueue implements Queue {
     const { tenantShare = 1, maxBytes, config } = this.#options;
     const whole = Math.max(this.size / this.capacity, this.bytes / maxBytes);
     if (tenantShare >= 1 || config.blockOnOverflow) return Math.min(whole, 1);
+    const shared = this.#shares.tenants > 1 ? whole / CROWDED : whole;
     const largest = this.#shares.largestOf({ size: this.capacity, bytes: maxBytes });
-    return Math.min(Math.max(whole, largest / tenantShare), 1);
+    return Math.min(Math.max(shared, largest / tenantShare), 1);
   }
 
   refusal(batch: Batch): Outcome | undefined {
@@ -200,9 +205,14 @@ export class MemoryQueue implements Queue {
     if (tenantShare >= 1 || config.blockOnOverflow) return undefined;
     const { tenant } = batch.origin;
     const { size, bytes } = this.#shares.of(tenant);
-    const most = this.capacity * tenantShare;
-    const over = size + this.#costOf(batch) - most;
-    const fits = over <= 0 && bytes + batch.byteLength <= maxBytes * tenantShare;
+    const cost = this.#costOf(batch);
+    const isCrowded =
+      this.size + cost > this.capacity * CROWDED ||
+      this.bytes + batch.byteLength > maxBytes * CROWDED;
+    const share = isCrowded ? Math.min(tenantShare, this.#shares.fair) : tenantShare;
+    const most = Math.floor(this.capacity * share);
+    const over = size + cost - most;
+    const fits = over <= 0 && bytes + batch.byteLength <= maxBytes * share;
     if (bytes === 0 || fits) return undefined;
     return {
       kind: 'retry',
@@ -263,29 +273,6 @@ class Entry implements Lease {
   settle(outcome: Outcome, answer: Outcome = outcome): void {
     if (this.settled) throw new Error('bug: lease settled twice');
     this.#settle(this, outcome, answer);
-  }
-}
-
-/** All entries from the oldest to the newest, so that any may leave and the oldest is known. */
-class Ages {
-  oldest: Entry | undefined;
-  #newest: Entry | undefined;
-
-  add(entry: Entry): void {
-    entry.older = this.#newest;
-    if (this.#newest === undefined) this.oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
-  }
-
-  remove(entry: Entry): void {
-    const { older, newer } = entry;
-    if (older === undefined) this.oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    entry.older = undefined;
-    entry.newer = undefined;
   }
 }
 

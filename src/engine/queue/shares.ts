@@ -15,6 +15,16 @@ export class Shares {
     return this.#held.get(tenant) ?? NOTHING;
   }
 
+  /** What each tenant that holds something could have, and one more besides. */
+  get fair(): number {
+    return 1 / (this.#held.size + 1);
+  }
+
+  /** How many tenants hold something. */
+  get tenants(): number {
+    return this.#held.size;
+  }
+
   /** The largest part of `whole` that one tenant holds, in whichever unit it is larger. */
   largestOf(whole: Share): number {
     let largest = 0;

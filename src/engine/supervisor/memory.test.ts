@@ -42,3 +42,11 @@ test('the shards share half of the memory for their heaps, within bounds', () =>
   assert.equal(heap(512, 4), 256);
   assert.equal(heap(65_536, 1), 4096);
 });
+
+test('shards with a small budget begin with a small heap', () => {
+  const youngOf = (budget: number, shards: number) =>
+    planMemory(configOf(budget * MIB, 1, shards), undefined, 8192 * MIB).youngMib;
+  assert.equal(youngOf(64, 2), 12);
+  assert.equal(youngOf(64, 1), 48);
+  assert.equal(youngOf(0, 2), 48);
+});

@@ -16,6 +16,10 @@ const CHECK_INTERVAL_MS = 1000;
 const HEAP_SHARE = 0.5;
 const MIN_HEAP_MIB = 256;
 const MAX_HEAP_MIB = 4096;
+/** With less than this for a shard, small memory is worth more than seldom collections. */
+const SMALL_BUDGET = 64 * MIB;
+const SMALL_YOUNG_MIB = 12;
+const USUAL_YOUNG_MIB = 48;
 
 /** How the memory of the machine is divided. */
 export interface MemoryPlan {
@@ -26,6 +30,8 @@ export interface MemoryPlan {
   readonly limits: MemoryLimits;
   /** JavaScript heap of one shard. Telemetry is not in it: bodies are outside the heap. */
   readonly heapMib: number;
+  /** The part of it where objects begin. */
+  readonly youngMib: number;
 }
 
 /** Bytes this process may use: the machine's, or those of its control group. */
@@ -59,6 +65,7 @@ export function planMemory(
     budgetBytes,
     tenantBytes: Math.max(Math.floor(budgetBytes * tenantShare), 1),
     limits,
+    youngMib: budgetBytes / service.shards < SMALL_BUDGET ? SMALL_YOUNG_MIB : USUAL_YOUNG_MIB,
     heapMib: Math.min(Math.max(heap, MIN_HEAP_MIB), MAX_HEAP_MIB),
   };
 }

@@ -11,6 +11,7 @@ export interface ShardThreadOptions {
   readonly entry: URL;
   readonly setup: ShardSetup;
   readonly heapMib: number;
+  readonly youngMib: number;
   readonly onSeries: (series: SeriesAnnouncement) => void;
 }
 
@@ -33,12 +34,12 @@ export class ShardThread {
   #stopped = false;
   #failure: string | undefined;
 
-  constructor({ entry, setup, heapMib, onSeries }: ShardThreadOptions) {
+  constructor({ entry, setup, heapMib, youngMib, onSeries }: ShardThreadOptions) {
     this.#worker = new Worker(entry, {
       name: `shard-${setup.index}`,
       workerData: setup,
       transferList: setup.peers.map(({ port }) => port),
-      resourceLimits: { maxOldGenerationSizeMb: heapMib },
+      resourceLimits: { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: youngMib },
     });
     this.#worker.on('message', (message: FromShard) => {
       if (message.kind === 'series') onSeries(message.series);

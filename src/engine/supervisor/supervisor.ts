@@ -25,6 +25,7 @@ export interface SupervisorOptions {
   readonly entry: URL;
   readonly budget: BudgetMemory;
   readonly heapMib: number;
+  readonly youngMib: number;
   /** Whether all shards can listen on the same ports. */
   readonly reusePort: boolean;
   readonly metrics: MetricsRegistry;
@@ -128,7 +129,7 @@ export class Supervisor {
 
   /** Starts a thread and connects it to all that run. */
   #launch(shard: Shard): ShardThread {
-    const { config, version, entry, budget, heapMib, metrics } = this.#options;
+    const { config, version, entry, budget, heapMib, youngMib, metrics } = this.#options;
     const setup: ShardSetup = {
       config,
       version,
@@ -142,7 +143,7 @@ export class Supervisor {
     const onSeries: ConstructorParameters<typeof ShardThread>[0]['onSeries'] = (series) => {
       metrics.attach(shard.index, series);
     };
-    shard.thread = new ShardThread({ entry, setup, heapMib, onSeries });
+    shard.thread = new ShardThread({ entry, setup, heapMib, youngMib, onSeries });
     return shard.thread;
   }
 
