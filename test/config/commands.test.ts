@@ -135,6 +135,18 @@ test('print-config merges, expands and hides secrets unless told otherwise', asy
   assert.equal((await millrace(['print-config', BAD])).code, 1);
 });
 
+test('print-config hides what a URL carries before its host and in its query', async () => {
+  const url = 'http://user:hunter2@localhost:1/otlp?token=hunter2&tenant=a';
+  const set = `exporters.otlphttp/eu.endpoint=${url}`;
+  const { code, out } = await millrace(['print-config', '--config', GOOD, '--set', set]);
+  assert.equal(code, 0, out);
+  assert.match(
+    out,
+    /http:\/\/\[redacted\]@localhost:1\/otlp\?token=\[redacted\]&tenant=\[redacted\]/,
+  );
+  assert.doesNotMatch(out, /hunter2/);
+});
+
 test('components lists types, aliases and signals', async () => {
   const { code, out } = await millrace(['components']);
   assert.equal(code, 0);

@@ -156,6 +156,7 @@ function redactIn(value: Plain, schemas: readonly JsonSchema[], root: JsonSchema
   if (Array.isArray(value)) {
     return value.map((item, index) => redactIn(item, entrySchemas(schemas, index, root), root));
   }
+  if (typeof value === 'string') return redactUrl(value);
   if (typeof value !== 'object') return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, entry]) => [
@@ -163,6 +164,14 @@ function redactIn(value: Plain, schemas: readonly JsonSchema[], root: JsonSchema
       redactIn(entry, entrySchemas(schemas, key, root), root),
     ]),
   );
+}
+
+/** URLs carry credentials too: before the host, and as values of a query. */
+function redactUrl(text: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return text;
+  return text
+    .replace(/^([^/]*\/\/)[^/?#]*@/, `$1${REDACTED}@`)
+    .replaceAll(/([?&][^=&#]+=)[^&#]*/g, `$1${REDACTED}`);
 }
 
 /** Keys written that have no effect here, with the reason. */
