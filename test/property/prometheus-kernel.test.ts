@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { PlainScan } from '../../src/components/exporters/prometheus_remote_write/plain-scan.ts';
 import type { Bytes } from '../../src/contract/batch.ts';
 import { SeriesKernel, WINDOW_BYTES } from '../../src/formats/prometheus/kernel.ts';
+import { SeriesPartition } from '../../src/formats/prometheus/partition.ts';
 import { readWith } from '../../src/formats/prometheus/read/remote-write-1.ts';
 import { createRewriter } from '../../src/formats/prometheus/relabel/kernel-rewriter.ts';
 import { type Rewriter, SeriesRewriter } from '../../src/formats/prometheus/relabel/rewrite.ts';
@@ -128,6 +129,22 @@ describe('the kernel of series', () => {
       assert.deepEqual(kernel.rewrite(request), plain.rewrite(request));
   });
 
+  it('divides series as they are divided without it', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const series = plainSeries(new Random(seed), 40);
+        const partition = new SeriesPartition(5, (hash) => (hash >>> 0) % 4);
+        const [known, looked] = [[], METADATA].map((metadata) => {
+          const request = encode1(series, metadata);
+          // Metadata is nothing that the kernel knows; it goes to a place of its own.
+          return partition.divide(request, 4).slice(0, 4);
+        });
+        assert.deepEqual(known, looked);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('relabels series as they are relabelled without it, known or not', () => {
     const ruleSets = fc.array(rule, { minLength: 1, maxLength: 4 });
     fc.assert(
@@ -189,6 +206,7 @@ describe('the kernel of series', () => {
   });
 });
 
+const METADATA = [{ type: 1, metric_family_name: 'up', help: 'h', unit: 'u' }];
 const NUMBER = '0123456789';
 
 /** With a label of ten digits that can be overwritten. */

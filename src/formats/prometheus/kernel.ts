@@ -13,6 +13,8 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly skim: (start: number, end: number, legacy: boolean) => number;
   // oxlint-disable-next-line max-params -- the signature of the kernel
+  readonly places: (start: number, end: number, seed: number, to: number, toEnd: number) => number;
+  // oxlint-disable-next-line max-params -- the signature of the kernel
   readonly configure: (at: number, lines: number, ringBytes: number, seed: number) => void;
   readonly begin: (at: number, to: number, toEnd: number) => void;
   readonly rewrite: (from: number, end: number) => number;
@@ -100,6 +102,11 @@ export class SeriesKernel {
   get results(): Uint32Array {
     this.#refresh();
     return this.#results;
+  }
+
+  /** Numbers of its memory from `at` on; good as long as `memory`. */
+  words(at: number, count: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, at, count);
   }
 
   /** Prepares to remember label sets in at most `maxBytes`. */

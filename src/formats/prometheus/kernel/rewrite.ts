@@ -4,15 +4,15 @@
 // Memory: results, then room for a patch of the host, then a window of the chunk, then room for what
 // becomes of it, then what is remembered (label-sets.ts). The window has at least 64 bytes behind it.
 
+import { itemsOf, payload, payloadBytes } from './fields';
 import { entries, evictions, find, heldBytes, insert, labelsEnd, patchOf } from './label-sets';
 
 export { configure, heldBytes } from './label-sets';
+export { places } from './places';
 export { skim } from './skim';
 
 const SERIES_TAG: u32 = 0x0a;
 const METADATA_TAG: u32 = 0x1a;
-const SAMPLE_TAG: u32 = 0x12;
-const HISTOGRAM_TAG: u32 = 0x22;
 
 /** Why `rewrite` stopped. */
 const AT_END: u32 = 0;
@@ -164,39 +164,6 @@ function drop(kind: u32, at: usize, stop: usize): u32 {
   const counter = kind == DROPPED ? DROPPED_ITEMS : NAMELESS_ITEMS;
   store<u32>(counter, load<u32>(counter) + <u32>items);
   return AT_END;
-}
-
-/** Samples and histograms from `start` on; -1 when something else is there than messages. */
-function itemsOf(start: usize, stop: usize): i32 {
-  let at = start;
-  let items = 0;
-  while (at < stop) {
-    const tag = <u32>load<u8>(at);
-    if ((tag & 7) != 2 || tag >= 0x80) return -1;
-    if (tag == SAMPLE_TAG || tag == HISTOGRAM_TAG) items++;
-    at = payload(at, stop);
-    if (at == 0) return -1;
-    at += payloadBytes;
-  }
-  return items;
-}
-
-/** Length of the payload found last. */
-let payloadBytes: usize = 0;
-
-/** Where the payload of the field with a tag of one byte at `at` begins; 0 when it passes `end`. */
-// @ts-ignore: decorator
-@inline
-function payload(at: usize, end: usize): usize {
-  let size = <usize>load<u8>(at, 1);
-  let start = at + 2;
-  for (let shift: usize = 7; size >> shift; shift += 7) {
-    if (shift > 28 || start >= end) return 0;
-    size = (size & ((1 << shift) - 1)) | (<usize>load<u8>(start++) << shift);
-  }
-  if (start > end || size > end - start) return 0;
-  payloadBytes = size;
-  return start;
 }
 
 /** Copies a range; up to fifteen bytes behind it are overwritten, and come later. */
