@@ -11,7 +11,7 @@ import { Journey } from './sending/journey.ts';
 import { type Config, endpointsOf } from './settings.ts';
 
 /** Batches are joined up to this size while they wait. */
-const JOIN_BYTES = 1024 * 1024;
+const JOIN_BYTES = 2 * 1024 * 1024;
 
 /** Posts batches of the `prometheus` form to one or several remote-write endpoints. */
 export class RemoteWriteExporter implements Exporter {
@@ -93,6 +93,7 @@ export class RemoteWriteExporter implements Exporter {
   ): Promise<Outcome> {
     let retry: Outcome | undefined;
     for (const { backend, leg } of journey.legs()) {
+      this.#backends.tried(backend);
       const outcome = await this.#endpoints[backend]!.travel(leg, headers, signal);
       if (outcome === undefined) journey.arrived(leg);
       retry ??= outcome;

@@ -48,8 +48,8 @@ export class LaneDispatch implements Dispatch {
   }
 
   get hungry(): boolean {
-    const { joinBytes } = this.#options;
-    return this.free && this.#waitingBytes < joinBytes * this.#slots;
+    // As much as all lanes can send next: what is at hand when one becomes free goes out together.
+    return this.#waitingBytes < this.#options.joinBytes * this.#slots;
   }
 
   get idle(): boolean {
@@ -122,6 +122,7 @@ export class LaneDispatch implements Dispatch {
     this.#cancelHold ??= this.#options.clock.after(HOLD_MS, () => {
       this.#cancelHold = undefined;
       this.#pump(true);
+      this.#options.changed();
     });
   }
 }

@@ -42,16 +42,18 @@ export class Backends {
     return this.#highest(hash, up);
   }
 
-  /** Which are to be sent to now; all of them when all are down. Lets one be tried again. */
+  /** Which are to be sent to now: those that are up or due for a trial, or all when none is. */
   up(): readonly boolean[] {
     const now = this.#clock.now();
-    const up = this.#health.map((health) => {
-      if (!this.#isDown(health, now)) return true;
-      if (now < health.retryAt) return false;
-      health.retryAt = now + this.#downAfterMs;
-      return true;
-    });
+    const up = this.#health.map((health) => !this.#isDown(health, now) || now >= health.retryAt);
     return up.includes(true) ? up : up.map(() => true);
+  }
+
+  /** A request is about to be sent: of one that is down this is the trial. */
+  tried(backend: number): void {
+    const health = this.#health[backend]!;
+    const now = this.#clock.now();
+    if (this.#isDown(health, now)) health.retryAt = now + this.#downAfterMs;
   }
 
   /** A request was answered: whether that is news. */
@@ -67,9 +69,10 @@ export class Backends {
     const health = this.#health[backend]!;
     const now = this.#clock.now();
     health.failingSince ??= now;
-    if (!this.#isDown(health, now) || health.retryAt > health.failingSince) return false;
+    if (!this.#isDown(health, now)) return false;
+    const isNews = health.retryAt <= health.failingSince;
     health.retryAt = now + this.#downAfterMs;
-    return true;
+    return isNews;
   }
 
   #isDown({ failingSince }: Health, now: number): boolean {
