@@ -18,8 +18,17 @@ export type Unpacked = { readonly folder: string } | { readonly missing: string 
  * and state of its own: nothing is installed and no root is needed. Fetched once; processes that
  * want the same wait for each other.
  */
-export async function debianPackage(name: string, suite: Suite): Promise<Unpacked> {
+export function debianPackage(name: string, suite: Suite): Promise<Unpacked> {
   const folder = join(CACHE, `${name}-${suite}`);
+  // What cannot be had is not asked for again by the next test.
+  const unpacked = asked.get(folder) ?? unpack(name, suite, folder);
+  asked.set(folder, unpacked);
+  return unpacked;
+}
+
+const asked = new Map<string, Promise<Unpacked>>();
+
+async function unpack(name: string, suite: Suite, folder: string): Promise<Unpacked> {
   if (existsSync(folder)) return { folder };
   const environment = { ...process.env, CACHE, NAME: name, SUITE: suite, FOLDER: folder };
   const problem = await runScript(FETCH, environment);
@@ -44,8 +53,8 @@ quietly() {
     -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \\
     -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \\
     -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" \\
-    -o Acquire::Languages=none -o Acquire::GzipIndexes=true -o Acquire::Retries=2 \\
-    -o Acquire::PDiffs=false -o APT::Sandbox::User= "$@"
+    -o Acquire::Languages=none -o Acquire::GzipIndexes=true -o Acquire::Retries=1 \\
+    -o Acquire::http::Timeout=20 -o Acquire::PDiffs=false -o APT::Sandbox::User= "$@"
 }
 quietly update
 work=$(mktemp -d "$apt/unpack-XXXXXX")

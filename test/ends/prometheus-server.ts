@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,8 @@ import { eventually, freePorts } from './gateway.ts';
 
 /** Versions to test against: that of Debian 12, and 3.x of Debian's unstable suite. */
 export type PrometheusVersion = '2.42' | '3';
+
+const START_TIMEOUT_MS = 30_000;
 
 const SUITES: Readonly<Record<PrometheusVersion, Suite>> = { '2.42': 'bookworm', '3': 'sid' };
 
@@ -69,58 +71,85 @@ export async function startPrometheus(
   options: PrometheusOptions,
 ): Promise<PrometheusServer> {
   const port = options.port ?? (await freePorts(1))[0] ?? 0;
-  const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'millrace-prometheus-'));
-  const file = join(dataFolder, 'prometheus.yml');
-  writeFileSync(file, options.config);
-  const child = spawn(
-    path,
-    [
+  const server = new Server(path, port, options);
+  await server.ready();
+  return server;
+}
+
+class Server implements PrometheusServer {
+  readonly port: number;
+  readonly url: string;
+  readonly dataFolder: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #output = '';
+
+  constructor(path: string, port: number, { config, flags = [], dataFolder }: PrometheusOptions) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.dataFolder = dataFolder ?? mkdtempSync(join(tmpdir(), 'millrace-prometheus-'));
+    const file = join(this.dataFolder, 'prometheus.yml');
+    writeFileSync(file, config);
+    const own = [
       `--config.file=${file}`,
-      `--storage.tsdb.path=${join(dataFolder, 'data')}`,
+      `--storage.tsdb.path=${join(this.dataFolder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
-      ...(options.flags ?? []),
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let output = '';
-  const collect = (data: Buffer): void => {
-    output += data.toString();
-  };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  const ended = new Promise<void>((resolve) => {
-    child.once('error', (error) => {
-      output += error.message;
-      resolve();
-    });
-    child.once('close', () => resolve());
-  });
-  const url = `http://127.0.0.1:${port}`;
-  const stop = async ({ keepData = false } = {}): Promise<void> => {
-    child.kill('SIGTERM');
-    await ended;
-    if (!keepData) rmSync(dataFolder, { recursive: true, force: true });
-  };
-  const hasEnded = (): boolean => child.exitCode !== null || child.pid === undefined;
-  await eventually(
-    async () => hasEnded() || (await isReady(url)),
-    () => output,
-  );
-  if (hasEnded()) {
-    rmSync(dataFolder, { recursive: true, force: true });
-    throw new Error(`prometheus did not start: ${output}`);
-  }
-  const api = (page: string, parameters: Readonly<Record<string, string>> = {}) =>
-    ask(`${url}/api/v1/${page}?${new URLSearchParams(parameters).toString()}`);
-  const query = async (expression: string, at?: number) => {
-    const time = at === undefined ? {} : { time: String(at) };
-    const data = (await api('query', { query: expression, ...time })) as {
-      readonly result: readonly QueriedSeries[];
+    ];
+    const child = spawn(path, [...own, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const collect = (data: Buffer): void => {
+      this.#output += data.toString();
     };
-    return data.result;
-  };
-  const kill = (signal: NodeJS.Signals) => void child.kill(signal);
-  return { url, port, dataFolder, output: () => output, api, query, stop, kill };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => {
+        this.#output += error.message;
+        resolve();
+      });
+      child.once('close', () => resolve());
+    });
+    this.#child = child;
+  }
+
+  /** Rejects, with nothing left running, when it does not start. */
+  async ready(): Promise<void> {
+    const hasEnded = (): boolean => this.#child.exitCode !== null || this.#child.pid === undefined;
+    try {
+      await eventually(
+        async () => hasEnded() || (await isReady(this.url)),
+        () => this.#output,
+        START_TIMEOUT_MS,
+      );
+      if (hasEnded()) throw new Error(`prometheus did not start: ${this.#output}`);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  output(): string {
+    return this.#output;
+  }
+
+  api(page: string, parameters: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    return ask(`${this.url}/api/v1/${page}?${new URLSearchParams(parameters).toString()}`);
+  }
+
+  async query(expression: string, at?: number): Promise<readonly QueriedSeries[]> {
+    const time = at === undefined ? {} : { time: String(at) };
+    const data = await this.api('query', { query: expression, ...time });
+    return (data as { readonly result: readonly QueriedSeries[] }).result;
+  }
+
+  async stop({ keepData = false } = {}): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await this.#ended;
+    if (!keepData) rmSync(this.dataFolder, { recursive: true, force: true });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
 }
 
 async function isReady(url: string): Promise<boolean> {
