@@ -6,6 +6,8 @@ import { registerCodecs } from './codecs.ts';
 import { mendRequestQueue } from './request-queue.ts';
 
 const KEEP_ALIVE_MS = 60_000;
+const RETRY = { initialRetryTime: 50, maxRetryTime: 200 };
+let turn = 0;
 const MECHANISMS = {
   PLAIN: 'plain',
   'SCRAM-SHA-256': 'scram-sha-256',
@@ -22,7 +24,7 @@ export interface Connected {
   readonly destroy: () => void;
 }
 
-/** The library set up, its known defects mended. It retries nothing by itself. */
+/** The library set up, its known defects mended. */
 export function connectKafkajs(connection: KafkaConnection): Connected {
   mendRequestQueue();
   registerCodecs();
@@ -30,11 +32,12 @@ export function connectKafkajs(connection: KafkaConnection): Connected {
   const { tls: own, sasl, connectTimeoutMs, requestTimeoutMs } = connection;
   const kafka = new kafkajs.Kafka({
     clientId: connection.clientId,
-    brokers: [...connection.brokers],
+    brokers: inTurn(connection.brokers),
     connectionTimeout: connectTimeoutMs,
     authenticationTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    retry: { retries: 0 },
+    // What is repeated is the way in, over all brokers that were named.
+    retry: { ...RETRY, retries: connection.brokers.length - 1 },
     logLevel: kafkajs.logLevel.NOTHING,
     ...(own === undefined ? {} : { ssl: true }),
     ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
@@ -58,6 +61,12 @@ export function connectKafkajs(connection: KafkaConnection): Connected {
       for (const socket of sockets) socket.destroy(new Error('the client was closed'));
     },
   };
+}
+
+/** The library asks the first broker first: another one each time, as one may be gone. */
+function inTurn(brokers: readonly string[]): string[] {
+  const first = turn++ % brokers.length;
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions {

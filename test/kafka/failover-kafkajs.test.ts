@@ -1,0 +1,3 @@
+import { failoverOf } from './ends/failover.ts';
+
+failoverOf('kafkajs');
