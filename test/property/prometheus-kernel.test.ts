@@ -196,9 +196,9 @@ describe('the kernel of series', () => {
     let longestMs = 0;
     for (let request = 0; request < 100; request++) {
       for (const at of places) chunk.set(Buffer.from(String(1e9 + request * 1000 + at)), at);
-      const started = performance.now();
+      const started = cpuMs();
       kernel.rewrite(chunk);
-      longestMs = Math.max(longestMs, performance.now() - started);
+      longestMs = Math.max(longestMs, cpuMs() - started);
       assert(kernel.bytes <= maxBytes, `${kernel.bytes} bytes`);
     }
     assert(kernel.lookups.evictions > 50_000);
@@ -212,6 +212,12 @@ const NUMBER = '0123456789';
 /** With a label of ten digits that can be overwritten. */
 function withNumber(series: Series): Series {
   return { ...series, labels: series.labels.concat({ name: 'zone', value: NUMBER }) };
+}
+
+/** Of this thread: on a busy machine the clock tells how long others had it. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 function placesOf(bytes: Bytes, text: string): number[] {
