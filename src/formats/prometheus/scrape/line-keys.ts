@@ -12,7 +12,7 @@ export const COMMENT = -2;
 const FIRST_KEYS = 64;
 const FIRST_BYTES = 4096;
 /** Bytes of a key in the arrays and in the half-full table. */
-const KEY_BYTES = 32;
+const KEY_BYTES = 36;
 
 /**
  * What the lines of a page begin with: the text that says which series it is, or a whole comment.
@@ -40,6 +40,7 @@ export class LineKeys {
 
   #memory: SeriesMemory;
   readonly #seed = randomInt(2 ** 31);
+  #hashes = new Int32Array(FIRST_KEYS);
   #slots = new Int32Array(2 * FIRST_KEYS);
   #length = 0;
   #charged = 0;
@@ -62,14 +63,21 @@ export class LineKeys {
     memory.take(this.#charged);
   }
 
+  /** The hash of a text, for `find` and `add`. */
+  hashOf(page: Uint8Array, start: number, end: number): number {
+    return hashRange(page, start, end, this.#seed);
+  }
+
   /** The key with the text from `start` to `end` of a page; -1 when there is none. */
-  find(page: Uint8Array, start: number, end: number): number {
+  // oxlint-disable-next-line max-params -- one call per line: an object would be an allocation
+  find(page: Uint8Array, start: number, end: number, hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     const length = end - start;
-    for (let at = hashRange(page, start, end, this.#seed) & mask; ; at = (at + 1) & mask) {
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
       const key = slots[at]! - 1;
       if (key < 0) return -1;
+      if (this.#hashes[key] !== hash) continue;
       const from = this.start[key]!;
       if (this.end[key]! - from === length && areEqual(this.text, from, page, start, length))
         return key;
@@ -77,7 +85,8 @@ export class LineKeys {
   }
 
   /** Remembers a text, of which nothing is known yet. */
-  add(page: Uint8Array, start: number, end: number): number {
+  // oxlint-disable-next-line max-params -- one call per line: an object would be an allocation
+  add(page: Uint8Array, start: number, end: number, hash: number): number {
     const key = this.count;
     if (key === this.start.length) this.#grow();
     const from = this.#length;
@@ -91,7 +100,8 @@ export class LineKeys {
     this.seen[key] = 0;
     this.families[key] = undefined;
     this.count++;
-    place(this.#slots, hashRange(page, start, end, this.#seed), key);
+    this.#hashes[key] = hash;
+    place(this.#slots, hash, key);
     return key;
   }
 
@@ -105,7 +115,8 @@ export class LineKeys {
     const copy = (key: number): void => {
       visited[key] = 1;
       if (others.seen[key]! < since) return;
-      const own = this.add(others.text, others.start[key]!, others.end[key]!);
+      const [start, end] = [others.start[key]!, others.end[key]!];
+      const own = this.add(others.text, start, end, this.hashOf(others.text, start, end));
       const series = others.series[key]!;
       this.series[own] = series < 0 ? series : move(series);
       this.version[own] = others.version[key]!;
@@ -140,10 +151,8 @@ export class LineKeys {
     this.version = grown(this.version, length);
     this.seen = grown(this.seen, length);
     this.#slots = new Int32Array(2 * length);
-    for (let key = 0; key < this.count; key++) {
-      const hash = hashRange(this.text, this.start[key]!, this.end[key]!, this.#seed);
-      place(this.#slots, hash, key);
-    }
+    this.#hashes = grown(this.#hashes, length);
+    for (let key = 0; key < this.count; key++) place(this.#slots, this.#hashes[key]!, key);
   }
 
   #charge(bytes: number): void {

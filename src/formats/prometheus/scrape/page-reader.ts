@@ -170,10 +170,11 @@ export class PageReader {
     const page = this.#page;
     const text = this.#text;
     text.read(page, at);
-    const known = this.#keys.find(page, at, text.end);
+    const hash = this.#keys.hashOf(page, at, text.end);
+    const known = this.#keys.find(page, at, text.end, hash);
     if (known >= 0) return known;
     const [series, version] = this.#seriesOf(text);
-    const key = this.#keys.add(page, at, text.end);
+    const key = this.#keys.add(page, at, text.end, hash);
     this.#keys.series[key] = series;
     this.#keys.version[key] = version;
     return key;
@@ -210,12 +211,13 @@ export class PageReader {
   #findComment(at: number): number {
     const page = this.#page;
     const end = page.indexOf(NEWLINE, at);
-    const known = this.#keys.find(page, at, end);
+    const hash = this.#keys.hashOf(page, at, end);
+    const known = this.#keys.find(page, at, end, hash);
     if (known >= 0) return known;
     const taken = this.families.take(page, at, end, this.#isStrict);
     if (taken === undefined) return -1;
     const [family, keyword] = taken;
-    const key = this.#keys.add(page, at, end);
+    const key = this.#keys.add(page, at, end, hash);
     this.#keys.series[key] = COMMENT;
     this.#keys.families[key] = family;
     family.lines[keyword] = key;

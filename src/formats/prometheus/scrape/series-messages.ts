@@ -19,7 +19,7 @@ export const VALUE_AND_TIME = 15;
 const FIRST_SERIES = 64;
 const FIRST_BYTES = 4096;
 /** Bytes of a series in the arrays and in the half-full table. */
-const SERIES_BYTES = 34;
+const SERIES_BYTES = 38;
 
 /**
  * The series of one target as messages of the form with one sample each. They lie one after the
@@ -52,6 +52,7 @@ export class SeriesMessages {
 
   #memory: SeriesMemory;
   readonly #seed = randomInt(2 ** 31);
+  #hashes = new Int32Array(FIRST_SERIES);
   #slots = new Int32Array(2 * FIRST_SERIES);
   #length = 0;
   #charged = 0;
@@ -81,7 +82,8 @@ export class SeriesMessages {
 
   /** The series with these labels, or a new one; it has that metadata now. */
   of(labels: Uint8Array, metadata: Uint8Array): number {
-    const known = this.#find(labels);
+    const hash = hashRange(labels, 0, labels.length, this.#seed);
+    const known = this.#find(labels, hash);
     if (known >= 0) {
       const from = this.valueAt[known]! + VALUE_AND_TIME;
       const length = this.end[known]! - from;
@@ -99,7 +101,8 @@ export class SeriesMessages {
     this.tracked[series] = 1;
     this.lastTime[series] = -Infinity;
     this.count++;
-    place(this.#slots, hashRange(labels, 0, labels.length, this.#seed), series);
+    this.#hashes[series] = hash;
+    place(this.#slots, hash, series);
     return series;
   }
 
@@ -130,13 +133,14 @@ export class SeriesMessages {
     return copy;
   }
 
-  #find(labels: Uint8Array): number {
+  #find(labels: Uint8Array, hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     const { length } = labels;
-    for (let at = hashRange(labels, 0, length, this.#seed) & mask; ; at = (at + 1) & mask) {
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
       const series = slots[at]! - 1;
       if (series < 0) return -1;
+      if (this.#hashes[series] !== hash) continue;
       const from = this.labelsStart(series);
       if (this.labelsEnd(series) - from !== length) continue;
       if (areEqual(this.bytes, from, labels, 0, length)) return series;
@@ -188,10 +192,9 @@ export class SeriesMessages {
     this.lastTime = new Float64Array(length);
     this.lastTime.set(lastTime);
     this.#slots = new Int32Array(2 * length);
-    for (let series = 0; series < this.count; series++) {
-      const [from, to] = [this.labelsStart(series), this.labelsEnd(series)];
-      place(this.#slots, hashRange(this.bytes, from, to, this.#seed), series);
-    }
+    this.#hashes = grown(this.#hashes, length);
+    for (let series = 0; series < this.count; series++)
+      place(this.#slots, this.#hashes[series]!, series);
   }
 
   #charge(bytes: number): void {
