@@ -6,7 +6,8 @@ import { type ScrapeState, TargetScraper } from './target-scraper.ts';
 
 /** Scrapes one target again and again, one scrape at a time. */
 export class ScrapeLoop {
-  readonly target: Target;
+  /** With what discovery said of it last. */
+  target: Target;
   /** Set while the target must not be asked, such as when there are too many. */
   problem: ScrapeError | undefined;
   readonly #job: Job;
@@ -31,8 +32,9 @@ export class ScrapeLoop {
     this.#schedule(this.#now);
   }
 
-  /** The target is there still, or again. */
-  keep(): void {
+  /** The target, of the same key, is there still, or again. */
+  keep(target: Target): void {
+    this.target = target;
     this.#gone = undefined;
   }
 

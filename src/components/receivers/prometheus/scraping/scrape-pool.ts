@@ -71,7 +71,7 @@ export class ScrapePool {
   #keep(target: Target): void {
     const known = this.#loops.get(target.key);
     if (known !== undefined) {
-      known.keep();
+      known.keep(target);
       return;
     }
     const loop = new ScrapeLoop(this.#job, target);
