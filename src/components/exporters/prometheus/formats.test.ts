@@ -114,6 +114,25 @@ test('MAP-32: a +Inf bucket that is missing is the count, and without both nothi
   assert.equal(counts.get('exporter_scrape_omitted incomplete_histogram'), 1);
 });
 
+test('a bucket whose le is no number is left out, and a unit that is none', async (t) => {
+  const { take, lines, counts } = await serving(t, OPEN);
+  await take([
+    ...histogram('h', {}, { nonsense: 1, '+Inf': 5 }),
+    series('a_\n', {}, 1, typed(GAUGE, '', '\n')),
+  ]);
+  assert.deepEqual(await lines(OPEN_METRICS, 'comments'), [
+    '# TYPE "a_\\n" gauge',
+    '{"a_\\n"} 1',
+    '# HELP h how long',
+    '# TYPE h histogram',
+    'h_bucket{le="+Inf"} 5',
+    'h_sum 2.5',
+    'h_count 5',
+    '# EOF',
+  ]);
+  assert.equal(counts.get('exporter_scrape_omitted wrong_member'), 1);
+});
+
 test('MAP-9: an attribute le of a histogram is no bound', async (t) => {
   const { take, lines } = await serving(t);
   const attribute = { le: 'user' };

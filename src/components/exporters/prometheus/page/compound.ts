@@ -1,5 +1,4 @@
 import { MEMBER } from '../../../../formats/prometheus/membership.ts';
-import { valueText } from '../../../../formats/prometheus/text/number-text.ts';
 import { canonicalBound } from '../../../../formats/prometheus/text/number-text.ts';
 import { floatText } from '../../../../formats/translate/float-text.ts';
 import type { Series } from '../store/series.ts';
@@ -21,12 +20,12 @@ export function writeHistogram(
   lines: LineWriter,
   family: CompoundFamily,
 ): void {
-  const buckets = series.filter(({ member }) => member === MEMBER.bucket);
+  const buckets = series.filter(isBucket);
   const native = series.find(({ histogram }) => histogram !== undefined);
-  const rest = series.filter(
-    (one) => one.member > MEMBER.count && (one !== native || buckets.length > 0),
-  );
-  for (const one of rest) if (one !== native) family.omissions.count('wrong_member');
+  for (const one of series) {
+    const isOther = one.member === MEMBER.bucket ? !isBucket(one) : one.member > MEMBER.count;
+    if (isOther && one !== native) family.omissions.count('wrong_member');
+  }
   if (buckets.length === 0 && native?.histogram !== undefined) {
     return writeNative(native, native.histogram, lines, family);
   }
@@ -45,6 +44,11 @@ export function writeHistogram(
   // They say the same, and one may be newer than the other for a moment.
   const counted = { value: total.value };
   writeTotals({ sum, count, counted }, lines, family, (buckets[0]?.bound ?? 0) < 0);
+}
+
+/** Whether its bound is a number. */
+function isBucket({ member, bound }: Series): boolean {
+  return member === MEMBER.bucket && !Number.isNaN(bound);
 }
 
 interface Totals {
@@ -107,7 +111,7 @@ function writeNative(
     const bound = isOpenMetrics ? canonicalBound(text) : text;
     lines.write(`${name}_bucket`, series, { value, bound });
   }
-  lines.write(`${name}_bucket`, series, { value: count, bound: valueText(Infinity) });
+  lines.write(`${name}_bucket`, series, { value: count, bound: '+Inf' });
   if (!isOpenMetrics || (buckets[0]?.[0] ?? 0) >= 0) {
     lines.write(`${name}_sum`, series, { value: sum });
     lines.write(`${name}_count`, series, { value: count });

@@ -93,7 +93,7 @@ function withoutSuffix(name: string, type: ShownType): string {
 }
 
 function hasUnit(name: string, type: ShownType, unit: string): boolean {
-  return unit !== '' && type !== 'info' && name.endsWith(`_${unit}`);
+  return /^\w+$/.test(unit) && type !== 'info' && name.endsWith(`_${unit}`);
 }
 
 function helpText(help: string, isOpen: boolean): string {
