@@ -38,10 +38,15 @@ export class SeriesPayload {
   readonly #samples: readonly number[];
   readonly #churning: readonly number[];
   /** Two loads, one after the other, have no new series in common. */
-  #turn = Math.floor(Math.random() * 1e9);
+  #turn: number;
 
-  /** `sender` tells the series of one client from those of another. */
-  constructor({ items, churn = 0 }: SeriesShape, sender: number) {
+  /** `sender` tells the series of one client from those of another; `turn` numbers the new ones. */
+  constructor(
+    { items, churn = 0 }: SeriesShape,
+    sender: number,
+    turn = Math.floor(Math.random() * 1e9),
+  ) {
+    this.#turn = turn;
     const writer = new Writer(items * 320);
     const churning: number[] = [];
     for (let index = 0; index < items; index++) {
