@@ -36,9 +36,12 @@ const KIND = { unchanged: 0, patched: 1, dropped: 2, nameless: 3 } as const;
 /** For series that are too large for the kernel, which are relabelled without it. */
 const ASIDE_BYTES = 1024 * 1024;
 
+/** In less than this the kernel has no room for large label sets, and goes over much of a chunk again. */
+const LEAST_BYTES = 32 * 1024;
+
 /** A rewriter for rules that remembers up to `maxBytes`: the fastest there is here. */
 export function createRewriter(rules: RelabelRules, maxBytes: number, url?: URL): Rewriter {
-  const kernel = SeriesKernel.create(url);
+  const kernel = maxBytes < LEAST_BYTES ? undefined : SeriesKernel.create(url);
   return kernel === undefined
     ? new SeriesRewriter(rules, maxBytes)
     : new KernelRewriter(kernel, rules, maxBytes);

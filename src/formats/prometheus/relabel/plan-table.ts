@@ -92,11 +92,10 @@ export class PlanTable {
       const isLooked = this.#isLooked(bytes, nameStart, nameEnd);
       const last = isLooked ? valueEnd : nameEnd;
       if (length + last - nameStart + 2 > MAX_KEY_BYTES) return false;
-      for (let at = nameStart; at < nameEnd; at++) {
-        const byte = bytes[at]!;
-        key[length++] = byte;
-        hash = Math.imul(hash ^ byte, 0x01000193);
-      }
+      for (let at = nameStart; at < nameEnd; at++) key[length++] = bytes[at]!;
+      // The hash finds a slot, no more: the ends of a name tell most names apart.
+      const ends = (bytes[nameStart]! << 8) ^ bytes[nameEnd - 1]! ^ ((nameEnd - nameStart) << 16);
+      hash = Math.imul(hash ^ ends, 0x01000193);
       key[length++] = isLooked ? END : NO_VALUE;
       for (let at = valueStart; at < last; at++) {
         const byte = bytes[at]!;
