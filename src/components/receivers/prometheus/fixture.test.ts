@@ -92,14 +92,14 @@ export interface Running extends AsyncDisposable {
   targets(): readonly Record<string, unknown>[];
 }
 
-/** Starts a receiver with these jobs, each scraped every 40 ms unless it says otherwise. */
+/** Starts a receiver with these jobs, each scraped every 200 ms unless it says otherwise. */
 export async function startReceiver(
   jobs: readonly object[],
   more: { readonly section?: object; readonly shard?: Context['shard']; global?: object } = {},
 ): Promise<Running> {
   const intake = new FakeIntake();
   const counted = new Map<string, number>();
-  const global = { scrape_interval: '40ms', ...more.global };
+  const global = { scrape_interval: '200ms', ...more.global };
   const config = settings.parse({ config: { global, scrape_configs: jobs }, ...more.section });
   let read: () => readonly unknown[] = () => [];
   const context = fakeContext(counted, more.shard ?? { index: 0, count: 1 });

@@ -21,7 +21,7 @@ test('rules see what is known of a target, and what they leave is scraped', asyn
   ];
   const job = {
     job_name: 'probes',
-    scrape_interval: '50ms',
+    scrape_interval: '250ms',
     params: { module: ['http'] },
     relabel_configs: rules,
     static_configs: [{ targets: ['https://example.org', 'drop-me:1'], labels: { env: 'prod' } }],
@@ -30,13 +30,13 @@ test('rules see what is known of a target, and what they leave is scraped', asyn
   const { series } = await running.intake.next();
   assert.equal(
     series[0]?.labels,
-    '__name__=a|env=prod|every=50ms|instance=https://example.org|job=probes',
+    '__name__=a|env=prod|every=250ms|instance=https://example.org|job=probes',
   );
   assert.equal(server.requests[0]?.url, '/probe?module=http&target=https%3A%2F%2Fexample.org');
   const [target, dropped] = running.targets();
   assert.deepEqual(target?.['labels'], {
     env: 'prod',
-    every: '50ms',
+    every: '250ms',
     instance: 'https://example.org',
     job: 'probes',
   });
@@ -45,8 +45,8 @@ test('rules see what is known of a target, and what they leave is scraped', asyn
     __metrics_path__: '/metrics',
     __param_module: 'http',
     __scheme__: 'http',
-    __scrape_interval__: '50ms',
-    __scrape_timeout__: '50ms',
+    __scrape_interval__: '250ms',
+    __scrape_timeout__: '250ms',
     env: 'prod',
     job: 'probes',
   });
@@ -54,7 +54,7 @@ test('rules see what is known of a target, and what they leave is scraped', asyn
     string,
     unknown
   >;
-  assert.deepEqual([health, scrapePool, scrapeInterval], ['up', 'probes', '50ms']);
+  assert.deepEqual([health, scrapePool, scrapeInterval], ['up', 'probes', '250ms']);
   assert.match(String(scrapeUrl), /\/probe\?module=http/);
   assert.match(String(lastScrape), /^20\d\d-\d\d-\d\dT.*Z$/);
   assert.deepEqual(
@@ -154,13 +154,13 @@ test('targets that a server tells are asked for again and again, and stay while 
   const authorization = { credentials: 'token' };
   const job = {
     job_name: 'http',
-    http_sd_configs: [{ url, refresh_interval: '30ms', authorization }],
+    http_sd_configs: [{ url, refresh_interval: '150ms', authorization }],
   };
   await using running = await startReceiver([job]);
   const { intake, counted } = running;
   await intake.next(isOf('v=1'));
   assert.equal(discovery.requests[0]?.headers.authorization, 'Bearer token');
-  assert.equal(discovery.requests[0]?.headers['x-prometheus-refresh-interval-seconds'], '0.03');
+  assert.equal(discovery.requests[0]?.headers['x-prometheus-refresh-interval-seconds'], '0.15');
   const discovered = running.targets()[0]?.['discoveredLabels'] as Record<string, string>;
   assert.equal(discovered['__meta_url'], url);
   status = 500;
@@ -168,7 +168,8 @@ test('targets that a server tells are asked for again and again, and stay while 
   await intake.next(isOf('v=1'));
   [status, told] = [200, group({ v: '2' })];
   await intake.next(isOf('v=2'));
-  await intake.next((scrape) => isOf('v=1')(scrape) && scrape.of('a')[0]?.bits === STALE);
+  const isEnd = (scrape: Submitted) => isOf('v=1')(scrape) && scrape.of('a')[0]?.bits === STALE;
+  await intake.until(() => intake.submitted.some(isEnd));
   told = '{"not": "a list"}';
   await intake.next(isOf('v=2'));
 });
