@@ -7,7 +7,7 @@ export interface Remembered {
   readonly keys: LineKeys;
   readonly messages: SeriesMessages;
   /** Exemplars as they were written last, by series. */
-  readonly exemplars: ReadonlyMap<number, Uint8Array>;
+  readonly exemplars: Map<number, Uint8Array>;
 }
 
 /**

@@ -12,7 +12,7 @@ export const COMMENT = -2;
 const FIRST_KEYS = 64;
 const FIRST_BYTES = 4096;
 /** Bytes of a key in the arrays and in the half-full table. */
-const KEY_BYTES = 36;
+const KEY_BYTES = 44;
 
 /**
  * What the lines of a page begin with: the text that says which series it is, or a whole comment.
@@ -45,10 +45,9 @@ export class LineKeys {
   #length = 0;
   #charged = 0;
 
-  /** Throws `ScrapeError` when `memory` has no room, as does whatever grows it. */
+  /** What it takes beyond its first size is charged to `memory`, which may throw `ScrapeError`. */
   constructor(memory: SeriesMemory) {
     this.#memory = memory;
-    this.#charge(FIRST_BYTES + FIRST_KEYS * KEY_BYTES);
   }
 
   /** Gives its memory back; it is of no use afterwards. */

@@ -57,10 +57,9 @@ export class SeriesMessages {
   #length = 0;
   #charged = 0;
 
-  /** Throws `ScrapeError` when `memory` has no room, as does whatever grows it. */
+  /** What it takes beyond its first size is charged to `memory`, which may throw `ScrapeError`. */
   constructor(memory: SeriesMemory) {
     this.#memory = memory;
-    this.#charge(FIRST_BYTES + FIRST_SERIES * SERIES_BYTES);
   }
 
   /** Bytes of all messages. */

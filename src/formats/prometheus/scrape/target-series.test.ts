@@ -215,6 +215,15 @@ test('stale markers of a chunk that was not taken come again with the next', () 
   assert.deepEqual(staleOf(page.scrape('b 1\n')), []);
 });
 
+test('a sample with a time of its own that was not sent comes with the next page', () => {
+  const page = new Page({ sampleLimit: 2 });
+  const line = `a 1 ${T0 - 500}\n`;
+  page.scrape(line).settle(false);
+  assert.equal(page.scrape(`${line}b 1\nc 1\n`).reason, 'sample_limit');
+  assert.equal(page.scrape(line).series.length, 1);
+  assert.equal(page.scrape(line).series.length, 0);
+});
+
 test('the last chunk of a target marks its series and its reports as stale', () => {
   const page = new Page();
   page.scrape('a 1\n', false, UP).settle(true);

@@ -49,22 +49,20 @@ export interface PageCounts {
 export interface ScrapedChunk {
   readonly bytes: Bytes;
   readonly items: number;
-  /**
-   * Says once whether the chunk was taken. When it was not, its stale markers are written again
-   * with the next scrape.
-   */
+  /** Says once whether it was taken; if not, its stale markers come again with the next scrape. */
   readonly settle: (isTaken: boolean) => void;
 }
 
 /** Samples further ahead are no samples of now. */
 const MAX_AHEAD_MS = 600_000;
+/** What a target takes from the start. */
+const FIRST_BYTES = 20_000;
 /** Keys, or bytes of messages, that may be of no use beside as many that are. */
 const MAX_WASTE = 1000;
 
 /**
- * The series of one target from scrape to scrape: reads its pages, remembers what was sent, and
- * marks as stale what is there no more. One scrape at a time: `begin`, then `read` or not, then
- * `finish`.
+ * The series of one target from scrape to scrape: what its pages say, and what is there no more.
+ * One scrape at a time: `begin`, then `read` or not, then `finish`.
  */
 export class TargetSeries implements SampleSink {
   readonly #options: TargetSeriesOptions;
@@ -90,6 +88,7 @@ export class TargetSeries implements SampleSink {
 
   /** Throws `ScrapeError` when there is no memory for it. */
   constructor(options: TargetSeriesOptions) {
+    options.memory.take(FIRST_BYTES);
     this.#options = options;
     this.#labels = new SampleLabels(options);
     this.#reader = new PageReader(this.#labels);
@@ -117,10 +116,12 @@ export class TargetSeries implements SampleSink {
     try {
       this.#reader.read(page, isOpenMetrics, target, this);
       const { sampleLimit } = this.#options;
-      if (sampleLimit > 0 && this.#kept > sampleLimit) throw overLimit(this.#kept, sampleLimit);
+      const over = `the page has ${this.#kept} samples; sample_limit is ${sampleLimit}`;
+      if (sampleLimit > 0 && this.#kept > sampleLimit) throw new ScrapeError('sample_limit', over);
       this.#hasPage = true;
     } catch (error) {
       this.#writer.clear();
+      forgetTimes(this.#messages);
       throw error;
     }
   }
@@ -169,6 +170,7 @@ export class TargetSeries implements SampleSink {
 
   /** Gives its memory back; it is of no use afterwards. */
   release(): void {
+    this.#options.memory.give(FIRST_BYTES);
     for (const part of [this.#keys, this.#messages, this.#reports]) part.release();
   }
 
@@ -264,16 +266,13 @@ export class TargetSeries implements SampleSink {
       settle: (isTaken) => {
         this.#unsettled--;
         if (isTaken) return;
-        // One that was there again meanwhile is live already.
         for (const series of stale) messages.live[series] = 1;
+        forgetTimes(messages);
       },
     };
   }
 
-  /**
-   * Forgets what the last page did not have, once that is half of what is remembered; or all that
-   * pages brought which failed.
-   */
+  /** Forgets what the last page did not have, or all that failed pages brought, once it is much. */
   #tidy(): void {
     const [keys, messages] = [this.#keys, this.#messages];
     const hasFailed = this.#lastSuccess !== this.#scrape;
@@ -287,13 +286,14 @@ export class TargetSeries implements SampleSink {
     const fresh = compacted(old, since, this.#options.memory);
     this.#keys = fresh.keys;
     this.#messages = fresh.messages;
-    this.#exemplars = new Map(fresh.exemplars);
+    this.#exemplars = fresh.exemplars;
   }
 }
 
-function overLimit(kept: number, limit: number): ScrapeError {
-  const message = `the page has ${kept} samples; sample_limit is ${limit}`;
-  return new ScrapeError('sample_limit', message);
+/** Samples with times of their own that were not sent may come again with the next page. */
+function forgetTimes({ tracked, lastTime, count }: SeriesMessages): void {
+  for (let series = 0; series < count; series++)
+    if (tracked[series] === 0) lastTime[series] = -Infinity;
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);
