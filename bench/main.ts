@@ -21,7 +21,7 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
          [--latency]
                              the same work through the peers, in turns
   remote-write [--vmagent PATH] [--shards N] [--case repeated|churn-10|otlp ...]
-         [--only millrace|vmagent ...]
+         [--only millrace|one-lane|vmagent ...]
                              remote-write and OTLP to remote-write, beside vmagent
   kafka [--collector PATH] [--shards N] [--case to-kafka|from-kafka ...]
          [--only millrace|millrace-kafkajs|collector ...]

@@ -86,19 +86,21 @@ function startersOf(
   const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
   const starters: (() => Promise<System>)[] = [];
   if (wanted('millrace')) starters.push(() => startMillrace(gateway));
+  if (wanted('one-lane')) starters.push(() => startMillrace({ ...gateway, consumers: 1 }));
   if (wanted('vmagent') && vmagent !== undefined)
     starters.push(() => startVmagent(vmagent, gateway));
   return starters;
 }
 
 function print({ name, target }: Case, runs: readonly Measurement[]): void {
-  const own = figures(runs, 'millrace');
+  const peer = figures(runs, 'vmagent');
+  const wanted = target === undefined ? '' : ` (wanted ${target.toFixed(1)}x)`;
   for (const system of new Set(runs.map((run) => run.system))) {
     const { perCpu, rate, peak, failed } = figures(runs, system);
     const ratios =
-      system === 'millrace'
+      system === 'vmagent' || Number.isNaN(peer.perCpu)
         ? ''
-        : `millrace is ${(own.perCpu / perCpu).toFixed(2)}x${target === undefined ? '' : ` (wanted ${target.toFixed(1)}x)`}, memory ${(own.peak / peak).toFixed(1)}x`;
+        : `${(perCpu / peer.perCpu).toFixed(2)}x vmagent's${wanted}, memory ${(peak / peer.peak).toFixed(1)}x`;
     console.log(
       `${name.padEnd(10)}  ${system.padEnd(10)}  ${(perCpu / 1e6).toFixed(3)} M samples/CPU-s  ` +
         `${(rate / 1e6).toFixed(3)} M samples/s  ${Math.round(peak / 2 ** 20)} MiB  ${ratios}` +

@@ -8,6 +8,8 @@ export interface RemoteWriteOptions {
   readonly folder: string;
   readonly sinkHttp: number;
   readonly shards: number;
+  /** Requests of Millrace under way at once, which divide the series among them; the default when absent. */
+  readonly consumers?: number;
   /** What comes in. OTLP passes no rules. */
   readonly from: 'remote-write' | 'otlp';
 }
@@ -30,6 +32,7 @@ const RULES = `- source_labels: [namespace, job]
 export async function startMillrace(options: RemoteWriteOptions): Promise<System> {
   const ports = { http: await freePort(), grpc: 0 };
   const metrics = await freePort();
+  const consumers = options.consumers === undefined ? '' : `num_consumers: ${options.consumers}, `;
   const isOtlp = options.from === 'otlp';
   const address = `endpoint: "127.0.0.1:${ports.http}"`;
   const yaml = `receivers:
@@ -42,7 +45,7 @@ ${RULES.replaceAll(/^(?=.)/gm, '      ').trimEnd()}
 exporters:
   prometheus_remote_write:
     endpoint: http://127.0.0.1:${options.sinkHttp}/api/v1/write
-    sending_queue: { batch: { min_size: 10000, flush_timeout: 1s, sizer: items } }
+    sending_queue: { ${consumers}batch: { min_size: 10000, flush_timeout: 1s, sizer: items } }
 service:
   shards: ${options.shards}
   telemetry: { metrics: { address: "127.0.0.1:${metrics}" }, logs: { level: warn } }
@@ -55,7 +58,7 @@ service:
   const path = join(options.folder, `millrace-${ports.http}.yaml`);
   writeFileSync(path, yaml);
   const command = [process.execPath, 'dist/main.js', 'run', '--config', path];
-  return System.start('millrace', command, ports);
+  return System.start(options.consumers === 1 ? 'one-lane' : 'millrace', command, ports);
 }
 
 /** vmagent at `program`, with the same rules, sending the protocol of Prometheus. */
