@@ -28,7 +28,7 @@ const RULES = [
 
 /** Reading a page as a large node exporter has it: 4.9 MB, 62,000 samples. Takes MB/s. */
 export function scrapeBench(timeMs = 2000): Bench {
-  const pages = [0, 1, 2, 3].map(nodePage);
+  const pages = [0, 1, 2, 3].map((tick) => nodePage(tick));
   const churned = [0, 1, 2, 3].map((tick) => nodePage(tick, 10));
   const megabytes = (pages[0]!.length / 1e6).toFixed(1);
   const bench = new Bench({ name: `scrape, a page of ${megabytes} MB`, time: timeMs });
