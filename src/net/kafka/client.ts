@@ -141,6 +141,11 @@ export interface IncomingRecord {
 /** Records of one partition, in order. */
 export interface FetchedRecords extends TopicPartition {
   readonly records: readonly IncomingRecord[];
+  /**
+   * Where the bytes of the records are, when that memory goes round: held once for who is told,
+   * who releases it when done with all of them.
+   */
+  readonly memory?: Uint8Array<ArrayBuffer>;
   /** Offset behind the last record that is there to read: lag is what lies between. */
   readonly highWatermark: bigint;
 }

@@ -2,6 +2,7 @@
  * Record batches as a producer writes them, version 2 of the format. Each is one array: the
  * records are written in place behind the head, or compressed into that place.
  */
+import { releaseBytes, takeBytes } from '../../wire/memory.ts';
 import { type Codec, compress } from '../compress.ts';
 import type { KafkaCompression, OutgoingRecord } from './client.ts';
 
@@ -61,21 +62,30 @@ export function sizeOfRecord(record: OutgoingRecord): number {
 /** Bytes of a batch beside its records. */
 export const BATCH_OVERHEAD = HEAD_BYTES;
 
-/** One batch of `records`, of which there is at least one. */
+/**
+ * One batch of `records`, of which there is at least one. It is held by the caller, who may release
+ * it: `releaseBatch`.
+ */
 export async function encodeRecordBatch(
   records: readonly OutgoingRecord[],
   options: BatchOptions,
 ): Promise<Buffer> {
   let room = HEAD_BYTES;
   for (const record of records) room += sizeOfRecord(record);
-  const plain = Buffer.allocUnsafeSlow(room);
+  const plain = takeBuffer(room);
   const end = writeRecords(plain, HEAD_BYTES, records);
-  const batch =
-    options.compression === 'none'
-      ? plain.subarray(0, end)
-      : await compressed(plain.subarray(HEAD_BYTES, end), options.compression, options.level);
+  let batch = plain.subarray(0, end);
+  if (options.compression !== 'none') {
+    batch = await compressed(plain.subarray(HEAD_BYTES, end), options.compression, options.level);
+    releaseBatch(plain);
+  }
   writeHead(batch, records.length, options);
   return batch;
+}
+
+/** Lets go of a batch; nobody may look at it any more. */
+export function releaseBatch({ buffer }: Buffer): void {
+  releaseBytes(new Uint8Array(buffer as ArrayBuffer));
 }
 
 async function compressed(
@@ -84,13 +94,18 @@ async function compressed(
   level: number | undefined,
 ): Promise<Buffer> {
   const { chunks, byteLength } = await compress(codec, [records], records.length, level);
-  const batch = Buffer.allocUnsafeSlow(HEAD_BYTES + byteLength);
+  const batch = takeBuffer(HEAD_BYTES + byteLength);
   let at = HEAD_BYTES;
   for (const chunk of chunks) {
     batch.set(chunk, at);
     at += chunk.length;
   }
   return batch;
+}
+
+function takeBuffer(length: number): Buffer {
+  const { buffer, byteOffset } = takeBytes(length);
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 function writeHead(batch: Buffer, count: number, options: BatchOptions): void {

@@ -1,5 +1,6 @@
 import {
   type Base,
+  type Broker,
   ConnectionPool,
   type Consumer,
   FetchIsolationLevels,
@@ -10,11 +11,22 @@ import type { ConsumerEvents, ConsumerOptions, IncomingRecord, TopicPartition } 
 import { faultOfBroker, isStale } from '../fault.ts';
 import { baseOptions, quietPool } from './connect.ts';
 import { faultOf, nameOfCode } from './errors.ts';
+import { WholeMessages } from './whole-messages.ts';
+import { releaseBytes, retainBytes } from '../../../wire/memory.ts';
 
 /** A partition that is ours, and how far it was read. */
 interface Position extends TopicPartition {
   offset: bigint;
   paused: boolean;
+}
+
+/** What one broker is asked for. */
+interface Question {
+  readonly node: number;
+  readonly broker: Broker | undefined;
+  /** Names of topics by their ids. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly wanted: ReadonlyMap<string, readonly Position[]>;
 }
 
 type Response = Awaited<ReturnType<Consumer['fetch']>>;
@@ -36,6 +48,7 @@ export class Fetcher {
   readonly #events: ConsumerEvents;
   readonly #first: FirstOffset;
   readonly #pool: ConnectionPool;
+  readonly #messages: WholeMessages;
   readonly #positions = new Map<string, Position>();
   readonly #asked = new Set<number>();
   readonly #stopped = new AbortController();
@@ -51,6 +64,7 @@ export class Fetcher {
     this.#events = of.events;
     this.#first = of.first;
     this.#pool = quietPool(new ConnectionPool(options.clientId, baseOptions(options)));
+    this.#messages = new WholeMessages(this.#pool);
   }
 
   /** The partitions that are read. */
@@ -127,7 +141,7 @@ export class Fetcher {
     this.#asked.add(node);
     let again = true;
     try {
-      const { topics } = await this.#metadata();
+      const { topics, brokers } = await this.#metadata();
       const names = new Map<string, string>();
       const wanted = new Map<string, Position[]>();
       for (const position of this.#positions.values()) {
@@ -137,7 +151,7 @@ export class Fetcher {
         wanted.set(known.id, [...(wanted.get(known.id) ?? []), position]);
       }
       if (wanted.size === 0) again = false;
-      else again = await this.#fetch(node, names, wanted);
+      else again = await this.#fetch({ node, broker: brokers.get(node), names, wanted });
     } catch (error) {
       if (!this.#stopped.signal.aborted) {
         this.#consumer.clearMetadata();
@@ -151,25 +165,41 @@ export class Fetcher {
     else if (this.#waiting()) await this.#later();
   }
 
-  async #fetch(
-    node: number,
-    names: ReadonlyMap<string, string>,
-    wanted: ReadonlyMap<string, readonly Position[]>,
-  ): Promise<boolean> {
-    const { maxPartitionFetchBytes, minFetchBytes, maxFetchBytes, maxFetchWaitMs } = this.#options;
+  /** False when the broker is asked again after a pause only. */
+  async #fetch(question: Question): Promise<boolean> {
     const asked = new Map<string, bigint>();
+    for (const position of [...question.wanted.values()].flat()) {
+      asked.set(keyOf(position), position.offset);
+    }
+    const response = await this.#request(question);
+    const memory = this.#messages.take(question.broker);
+    let sound = true;
+    for (const { topicId, partitions } of response.responses) {
+      const topic = question.names.get(topicId);
+      if (topic === undefined) continue;
+      for (const each of partitions) {
+        const position = this.#positions.get(keyOf({ topic, partition: each.partitionIndex }));
+        // Reassigned, moved or put on hold while the request was under way.
+        if (position === undefined || position.paused) continue;
+        if (asked.get(keyOf(position)) !== position.offset) continue;
+        sound = (await this.#take(position, each, memory)) && sound;
+      }
+    }
+    if (memory !== undefined) releaseBytes(memory);
+    return sound;
+  }
+
+  async #request({ node, wanted }: Question): Promise<Response> {
+    const { maxPartitionFetchBytes, minFetchBytes, maxFetchBytes, maxFetchWaitMs } = this.#options;
     const topics = [...wanted].map(([topicId, positions]) => ({
       topicId,
-      partitions: positions.map((position) => {
-        asked.set(keyOf(position), position.offset);
-        return {
-          partition: position.partition,
-          currentLeaderEpoch: -1,
-          fetchOffset: position.offset,
-          lastFetchedEpoch: -1,
-          partitionMaxBytes: maxPartitionFetchBytes,
-        };
-      }),
+      partitions: positions.map(({ partition, offset }) => ({
+        partition,
+        currentLeaderEpoch: -1,
+        fetchOffset: offset,
+        lastFetchedEpoch: -1,
+        partitionMaxBytes: maxPartitionFetchBytes,
+      })),
     }));
     const request = {
       node,
@@ -180,29 +210,20 @@ export class Fetcher {
       isolationLevel: FetchIsolationLevels.READ_COMMITTED,
       connectionPool: this.#pool,
     };
-    const response = await this.#consumer.fetch(request).catch((error: unknown) => {
+    return this.#consumer.fetch(request).catch((error: unknown) => {
       // One partition that failed does not spoil what the others answered.
       const { response: partly } = error as { response?: Response };
       if (partly?.responses === undefined) throw error;
       return partly;
     });
-    let sound = true;
-    for (const { topicId, partitions } of response.responses) {
-      const topic = names.get(topicId);
-      if (topic === undefined) continue;
-      for (const each of partitions) {
-        const position = this.#positions.get(keyOf({ topic, partition: each.partitionIndex }));
-        // Reassigned, moved or put on hold while the request was under way.
-        if (position === undefined || position.paused) continue;
-        if (asked.get(keyOf(position)) !== position.offset) continue;
-        sound = (await this.#take(position, each)) && sound;
-      }
-    }
-    return sound;
   }
 
   /** False when the partition failed and is asked again after a pause only. */
-  async #take(position: Position, fetched: FetchedPartition): Promise<boolean> {
+  async #take(
+    position: Position,
+    fetched: FetchedPartition,
+    memory: Uint8Array<ArrayBuffer> | undefined,
+  ): Promise<boolean> {
     const error = nameOfCode(fetched.errorCode);
     if (error === 'OFFSET_OUT_OF_RANGE') {
       position.offset = await this.#first(position);
@@ -219,7 +240,10 @@ export class Fetcher {
     if (records.length === 0) return true;
     const { topic, partition } = position;
     const { highWatermark } = fetched;
-    if (!this.#events.records({ topic, partition, records, highWatermark })) position.paused = true;
+    const given = memory === undefined ? {} : { memory };
+    if (memory !== undefined) retainBytes(memory);
+    const goesOn = this.#events.records({ topic, partition, records, highWatermark, ...given });
+    if (!goesOn) position.paused = true;
     return true;
   }
 }

@@ -2,7 +2,7 @@ import { crc32c, Producer, Writer } from '@platformatic/kafka';
 import { pause, unlessAborted } from '../abort.ts';
 import type { KafkaFault, KafkaProducer, PartitionRecords, ProducerOptions } from '../client.ts';
 import { endsIdentity, faultOfAbort, faultOfBroker, faultOfClose, isStale } from '../fault.ts';
-import { encodeRecordBatch } from '../record-batch.ts';
+import { encodeRecordBatch, releaseBatch } from '../record-batch.ts';
 import { baseOptions, quiet } from './connect.ts';
 import { faultOf, nameOfCode } from './errors.ts';
 import { Identity, Turns } from './identity.ts';
@@ -169,11 +169,11 @@ export class PlatformaticProducer implements KafkaProducer {
     { identity, signal }: { identity: Identity | undefined; signal: AbortSignal },
   ): Promise<Result[]> {
     const what = `produce to ${topicsOf(groups)}`;
+    const batches: EncodedBatch[] = [];
     let written = false;
     try {
       const connection = await this.#leaders.connection(leader);
       const api = await produceApi(this.#client);
-      const batches: EncodedBatch[] = [];
       for (const group of groups) {
         // The records are copied at once, and belong to somebody else after the signal.
         signal.throwIfAborted();
@@ -191,6 +191,8 @@ export class PlatformaticProducer implements KafkaProducer {
       if (this.#client.closed) return groups.map(() => ({ fault: faultOfClose(what) }));
       const fault = faultOf(error, what, this.#options.brokers);
       return groups.map(() => ({ fault, unknown: written }));
+    } finally {
+      for (const { batch } of batches) releaseBatch(batch);
     }
   }
 
