@@ -2,7 +2,12 @@ import type { Config } from '../engine/config/config.ts';
 import { inspectConfig } from '../engine/config/load.ts';
 import { describeMistake, type Mistake } from '../engine/config/mistakes.ts';
 import { loadDefinitions } from '../engine/pipeline/build.ts';
-import { describeWay, formsIn, planTranslations } from '../engine/pipeline/forms.ts';
+import {
+  type Definitions,
+  describeWay,
+  formsIn,
+  planTranslations,
+} from '../engine/pipeline/forms.ts';
 import { describeQueueOfOneShard } from '../engine/queue/of-one-shard.ts';
 import { choose, parseArguments, sourcesOf } from './arguments.ts';
 import { dryRun } from './dry-run.ts';
@@ -30,13 +35,23 @@ function fields({ file, line, column, path, message, severity }: Mistake): Mista
   return { file, line, column, path, message, severity };
 }
 
-/** What one of several shards makes of sizes that are the gateway's. */
-function reportShares({ service, exporters }: Config, terminal: Terminal): void {
+/** What several shards make of the exporters: sizes that are the gateway's, and the exchange. */
+function reportShards(
+  { service, exporters }: Config,
+  definitions: Definitions,
+  terminal: Terminal,
+): void {
   const { shards, pipelines } = service;
   if (shards === 1) return;
   const used = new Set(Object.values(pipelines).flatMap((pipeline) => pipeline.exporters));
   for (const id of used) {
-    const queue = exporters[id]?.delivery?.queue;
+    const section = exporters[id];
+    const key = definitions.exporters.get(section?.type ?? '')?.key?.(section?.settings);
+    if (key !== undefined) {
+      const kept = key.replaceAll('_', ' ');
+      terminal.out(`${id}: what has the same ${kept} goes to one of the ${shards} shards`);
+    }
+    const queue = section?.delivery?.queue;
     if (queue?.enabled !== true) continue;
     terminal.out(`${id}: each of ${shards} shards ${describeQueueOfOneShard(queue, shards)}`);
   }
@@ -57,10 +72,11 @@ async function report(
     return;
   }
   if (config === undefined) return;
-  const formsOf = formsIn(config, await loadDefinitions(config, terminal.registry));
+  const definitions = await loadDefinitions(config, terminal.registry);
+  const formsOf = formsIn(config, definitions);
   for (const pipeline of Object.values(config.service.pipelines)) {
     terminal.out(`${pipeline.id}: ${describeWay(pipeline, planTranslations(pipeline, formsOf))}`);
   }
-  reportShares(config, terminal);
+  reportShards(config, definitions, terminal);
   terminal.out(`the configuration is valid (sha256 ${config.hash})`);
 }

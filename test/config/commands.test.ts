@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { program } from '../../src/cli/program.ts';
 import type { Registry } from '../../src/contract/registry.ts';
+import { registry as everything } from '../../src/registry.ts';
 import { fakeRegistry } from './fakes.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-commands-'));
@@ -54,6 +55,24 @@ test('validate builds everything and shows the way of the data', async () => {
   ]);
   assert.match(lines[2] ?? '', /^the configuration is valid \(sha256 /);
   assert.match(err, /^note: .*good\.yaml:2:14 processors\.batch: is mapped/);
+});
+
+test('validate says what is kept together by an exchange between shards', async () => {
+  const yaml = `
+receivers: { prometheus_remote_write: {} }
+exporters: { prometheus_remote_write: { endpoint: "http://localhost:1/api/v1/write" } }
+service:
+  shards: SHARDS
+  pipelines: { metrics: { receivers: [prometheus_remote_write], exporters: [prometheus_remote_write] } }
+`;
+  const outOf = async (shards: number) =>
+    (await millrace(['validate', `yaml:${yaml.replace('SHARDS', String(shards))}`], everything))
+      .out;
+  assert.match(
+    await outOf(3),
+    /^prometheus_remote_write: what has the same series goes to one of the 3 shards$/m,
+  );
+  assert.doesNotMatch(await outOf(1), /the same series/);
 });
 
 test('validate lists every mistake and fails', async () => {
