@@ -91,9 +91,7 @@ for (const client of CLIENTS) {
     });
 
     it('a broker that speaks old versions only is named as too old', async (t) => {
-      const old = await listen(t, (socket) =>
-        socket.on('data', (data) => void answerOld(socket, data)),
-      );
+      const old = await listen(t, (socket) => socket.on('data', (data) => answerOld(socket, data)));
       const exporter = await startExporter({ client, brokers: [old] });
       t.after(() => exporter.stop());
       const outcome = await exporter.attempt(BATCH(), 3000);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { test } from 'node:test';
 import type { KafkaClientName } from '../../../src/net/kafka/client.ts';
 import { startKafka, whyNoKafka } from '../../ends/kafka-broker.ts';
 import { batchOfChunks, readBack, startExporter } from './exporting.ts';
@@ -14,7 +14,7 @@ const SENDERS = 3;
 /** Three brokers, of which one that leads is killed while an exporter writes. */
 export function failoverOf(client: KafkaClientName): void {
   const what = `KAF-11: with ${client}, the leader of a partition is killed under load: nothing is missing, and what is idempotent comes once`;
-  it(what, { skip: missing ?? false }, async (t) => {
+  void test(what, { skip: missing ?? false }, async (t) => {
     const kafka = await startKafka({ nodes: 3, properties: { 'min.insync.replicas': 2 } });
     t.after(() => kafka.stop());
     const topic = 'failover';

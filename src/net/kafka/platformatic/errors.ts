@@ -40,11 +40,6 @@ export function faultOf(error: unknown, what: string, brokers: readonly string[]
   return faultOfNetwork(what, brokers, sentence(system ?? all.at(-1) ?? (error as LibraryError)));
 }
 
-/** The broker's name of the error that the library threw; undefined when no broker answered. */
-export function nameOf(error: unknown): string | undefined {
-  return [...within(error as LibraryError)].find(({ apiId }) => apiId !== undefined)?.apiId;
-}
-
 /** The error, those it gathered and those that caused it, from the outside in. */
 function* within(error: LibraryError, depth = 0): Generator<LibraryError, undefined> {
   yield error;
