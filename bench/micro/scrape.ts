@@ -86,7 +86,7 @@ function nodePage(tick: number, churn = 0): Uint8Array {
     const extra = churn > 0 && count++ % churn === 0 ? `,pod="p-${tick}"` : '';
     lines.push(`${name}{${labels}${extra}} ${value}`);
   };
-  const number = (scale: number) => asGo(random() * scale + tick);
+  const number = (scale: number) => asGo(Math.floor(random() * scale) + tick);
   family('node_cpu_seconds_total', 'counter', 'Seconds the CPUs spent in each mode.');
   for (let cpu = 0; cpu < DEVICES; cpu++)
     for (const mode of ['idle', 'iowait', 'irq', 'nice', 'softirq', 'steal', 'system', 'user'])

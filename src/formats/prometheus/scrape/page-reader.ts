@@ -18,6 +18,7 @@ const HASH = 0x23;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const NOTHING: Uint8Array = new Uint8Array(0);
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
 
 /** What a page is read into. */
 export interface PageTarget {
@@ -42,7 +43,7 @@ export class PageReader {
   readonly #numbers = new NumberReader();
   readonly #tail: SampleTail;
   #page: Uint8Array = NOTHING;
-  #view: DataView = new DataView(new ArrayBuffer(0));
+  #view = NO_VIEW;
   #keys!: LineKeys;
   #messages!: SeriesMessages;
   #scrape = 0;
@@ -74,7 +75,7 @@ export class PageReader {
     } catch (error) {
       throw error instanceof LineError ? parseError(this.#page, error) : error;
     } finally {
-      this.#page = NOTHING;
+      this.#letGo();
     }
   }
 
@@ -142,6 +143,15 @@ export class PageReader {
       if (series !== DROPPED) sink.sampleWithTail(series, value, tail);
     }
     if (isStrict) throw new LineError('the page does not end with # EOF', page.length);
+  }
+
+  /** A page is larger than all that is remembered of it. */
+  #letGo(): void {
+    this.#page = NOTHING;
+    this.#view = NO_VIEW;
+    this.#numbers.release();
+    this.#tail.release();
+    for (const text of this.#texts) text.release();
   }
 
   /** Whether the text of a key stands at `at`, and ends there. */

@@ -74,6 +74,12 @@ export class ExemplarLine {
     return this.#encode(labels.sort(compareNames), own);
   }
 
+  /** Lets go of the page. */
+  release(): void {
+    this.#numbers.release();
+    this.#text.release();
+  }
+
   #encode(labels: readonly LabelRef[], time: number): Uint8Array {
     const output = this.#output;
     output.backTo(0);

@@ -15,6 +15,7 @@ const MAX_EXPONENT = 22;
 /** Longer numbers are no numbers. */
 const MAX_LENGTH = 4096;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
@@ -25,6 +26,9 @@ const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 export class NumberReader {
   /** Behind the number that was read last; -1 when it was none. */
   end = 0;
+  #page = NOTHING;
+  /** The page as Latin-1, made when there is a number that needs it. */
+  #text = '';
 
   /** The number at `start`, rounded as IEEE 754 demands. */
   read(bytes: Uint8Array, start: number): number {
@@ -50,7 +54,7 @@ export class NumberReader {
       scale = at - fraction;
       count += scale;
     }
-    if (count === 0 || count > MAX_DIGITS) return this.#readSlowly(bytes, start);
+    if (count === 0) return this.#readSlowly(bytes, start);
     if (byte !== NEWLINE && byte !== SPACE) {
       if ((byte | LOWER_CASE) !== LETTER_E) return this.#readSlowly(bytes, start);
       byte = bytes[++at]!;
@@ -66,11 +70,30 @@ export class NumberReader {
       if (byte !== NEWLINE && byte !== SPACE) return this.#readSlowly(bytes, start);
       scale += isSmall ? exponent : -exponent;
     }
-    if (scale > MAX_EXPONENT || scale < -MAX_EXPONENT) return this.#readSlowly(bytes, start);
+    if (count > MAX_DIGITS || scale > MAX_EXPONENT || scale < -MAX_EXPONENT)
+      return this.#readLong(bytes, start, at);
     this.end = at;
     // Both are exact, so that one rounding is all there is.
     const value = scale > 0 ? digits / POWERS[scale]! : digits * POWERS[-scale]!;
     return isNegative ? -value : value;
+  }
+
+  /** Lets go of the page that was read from last. */
+  release(): void {
+    this.#page = NOTHING;
+    this.#text = '';
+  }
+
+  /** A number of many digits, from `start` to `end`; a page with one has more of them. */
+  #readLong(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start > MAX_LENGTH) return this.#readSlowly(bytes, start);
+    if (this.#page !== bytes) {
+      this.#page = bytes;
+      this.#text = asText(bytes, 0, bytes.length);
+    }
+    const value = Number(this.#text.slice(start, end));
+    this.end = Number.isFinite(value) ? end : -1;
+    return value;
   }
 
   #readSlowly(bytes: Uint8Array, start: number): number {

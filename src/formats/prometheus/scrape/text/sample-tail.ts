@@ -9,6 +9,7 @@ const HASH = 0x23;
 const OPEN = 0x7b;
 /** No time needs more digits. */
 const MAX_DIGITS = 18;
+const NOTHING: Uint8Array = new Uint8Array(0);
 const INTEGER = /^[+-]?\d+$/;
 
 /** What may follow the value of a sample: a time, and in OpenMetrics an exemplar. */
@@ -20,7 +21,7 @@ export class SampleTail {
   /** Where the brace of the exemplar is; -1 when there is none. */
   exemplarAt = -1;
   readonly exemplar = new ExemplarLine();
-  page: Uint8Array = new Uint8Array(0);
+  page = NOTHING;
   readonly #numbers = new NumberReader();
 
   /** Reads what is behind the value that ends at `at`. Throws `LineError`. */
@@ -30,6 +31,13 @@ export class SampleTail {
     this.exemplarAt = -1;
     if (isStrict) this.#readStrict(page, at);
     else this.#readText(page, at);
+  }
+
+  /** Lets go of the page. */
+  release(): void {
+    this.page = NOTHING;
+    this.#numbers.release();
+    this.exemplar.release();
   }
 
   #readText(page: Uint8Array, start: number): void {

@@ -21,6 +21,8 @@ const EQUALS = 0x3d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 const FIRST_OF_LABEL = 1;
 const IN_LABEL = 2;
 const FIRST_OF_NAME = 4;
@@ -62,7 +64,7 @@ export class SeriesText {
   isWide = false;
   isEscaped = false;
   readonly #isStrict: boolean;
-  #page: Uint8Array = new Uint8Array(0);
+  #page = NOTHING;
   #at = 0;
 
   /** `isStrict` for OpenMetrics. */
@@ -94,6 +96,11 @@ export class SeriesText {
     this.#at = start - 1;
     this.#readLabels(true);
     this.end = this.#at;
+  }
+
+  /** Lets go of the page. */
+  release(): void {
+    this.#page = NOTHING;
   }
 
   #readLabels(isNamed: boolean): void {
