@@ -15,6 +15,14 @@ interface Exports {
   // oxlint-disable-next-line max-params -- the signature of the kernel
   readonly places: (start: number, end: number, seed: number, to: number, toEnd: number) => number;
   // oxlint-disable-next-line max-params -- the signature of the kernel
+  readonly gather: (
+    start: number,
+    records: number,
+    count: number,
+    place: number,
+    to: number,
+  ) => number;
+  // oxlint-disable-next-line max-params -- the signature of the kernel
   readonly configure: (at: number, lines: number, ringBytes: number, seed: number) => void;
   readonly begin: (at: number, to: number, toEnd: number) => void;
   readonly rewrite: (from: number, end: number) => number;

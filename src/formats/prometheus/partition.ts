@@ -3,6 +3,7 @@ import { FieldCursor } from '../../wire/cursor.ts';
 import { takeBytes } from '../../wire/memory.ts';
 import { SeriesKernel } from './kernel.ts';
 import { Membership } from './membership.ts';
+import { Output } from './output.ts';
 import { hashWords } from './ranges.ts';
 import { notePlain, plainSamples } from './plain.ts';
 import { SERIES } from './schema.ts';
@@ -18,8 +19,13 @@ export interface Share {
   readonly items: number;
 }
 
-/** Where a series ends, the hash of its labels, its items. */
+const { INPUT, OUTPUT } = SeriesKernel;
+/** Where a series ends, the hash of its labels, its items or then its place. */
 const RECORD_WORDS = 3;
+/** Behind the records: where the kernel puts shares. */
+const SHARES = OUTPUT + 64 * 1024;
+/** How much larger than others a share may be before it is copied once more. */
+const USUAL_EXCESS = 1.25;
 
 let perThread: SeriesKernel | undefined;
 
@@ -60,8 +66,18 @@ export class SeriesPartition {
    * of what is no series.
    */
   divide(chunk: Bytes, rest: number): readonly (Share | undefined)[] {
-    this.#clear();
-    if (!this.#walkInKernel(chunk)) this.#walk(chunk, rest);
+    const shares = this.#divideInKernel(chunk) ?? this.#divideHere(chunk, rest);
+    if (plainSamples(chunk) !== undefined) {
+      for (const share of shares) if (share !== undefined) notePlain(share.bytes, share.items);
+    }
+    return shares;
+  }
+
+  #divideHere(chunk: Bytes, rest: number): readonly (Share | undefined)[] {
+    this.#runs = 0;
+    this.#sizes.fill(0);
+    this.#items.fill(0);
+    this.#walk(chunk, rest);
     if (this.#runs === 1) {
       const only = this.#places[0]!;
       return Array.from(this.#items, (items, place) =>
@@ -77,44 +93,53 @@ export class SeriesPartition {
       filled[place]! += end - start;
       start = end;
     }
-    if (plainSamples(chunk) !== undefined) {
-      for (const [place, bytes] of targets.entries())
-        if (bytes !== undefined) notePlain(bytes, this.#items[place]!);
-    }
     return targets.map((bytes, place) => bytes && { bytes, items: this.#items[place]! });
   }
 
-  #clear(): void {
-    this.#runs = 0;
-    this.#sizes.fill(0);
+  /** The same for a chunk of series alone; undefined when there is something else, or no kernel. */
+  #divideInKernel(chunk: Bytes): readonly (Share | undefined)[] | undefined {
+    const kernel = this.#kernel;
+    if (kernel === undefined || chunk.length === 0) return undefined;
+    const count = this.#items.length;
     this.#items.fill(0);
+    const usual = Math.ceil((chunk.length / count) * USUAL_EXCESS);
+    const outputs = Array.from(this.#items, () => new Output(usual));
+    for (let at = 0; at < chunk.length; ) {
+      const records = this.#placesInWindow(kernel, chunk, at);
+      if (records === 0) {
+        for (const output of outputs) output.discard();
+        return undefined;
+      }
+      let from = SHARES;
+      for (let place = 0; place < count; place++) {
+        const to = kernel.exports.gather(INPUT, OUTPUT, records, place, from);
+        outputs[place]!.append(kernel.memory, from, to);
+        from = to;
+      }
+      at += from - SHARES;
+    }
+    const whole = outputs.findIndex((output) => output.length === chunk.length);
+    return outputs.map((output, place) => {
+      const items = this.#items[place]!;
+      if (output.length > 0 && place !== whole) return { bytes: output.finish(), items };
+      output.discard();
+      return place === whole ? { bytes: chunk, items } : undefined;
+    });
   }
 
-  /** What `walk` does; false, with nothing done, when it cannot be done there. */
-  #walkInKernel(chunk: Bytes): boolean {
-    const kernel = this.#kernel;
-    if (kernel === undefined || chunk.length === 0) return false;
-    const { INPUT, OUTPUT, OUTPUT_END } = SeriesKernel;
-    for (let at = 0; at < chunk.length; ) {
-      const shift = at - INPUT;
-      const end = kernel.look(chunk, at) - shift;
-      const stop = kernel.exports.places(INPUT, end, SEED, OUTPUT, OUTPUT_END);
-      const [records = 0, wasOdd] = kernel.results;
-      if (wasOdd === 1 || records === 0) {
-        this.#clear();
-        return false;
-      }
-      const list = kernel.words(OUTPUT, records * RECORD_WORDS);
-      for (let index = 0; index < list.length; index += RECORD_WORDS) {
-        const place = this.#placeOf(list[index + 1]! | 0);
-        this.#items[place]! += list[index + 2]!;
-        const next = list[index]! + shift;
-        this.#add(at, next, place);
-        at = next;
-      }
-      if (at !== stop + shift) throw new Error('bug: the kernel stopped at the end of a series');
+  /** Finds the places of the series that the kernel sees from `at` on; 0 when it sees anything else. */
+  #placesInWindow(kernel: SeriesKernel, chunk: Bytes, at: number): number {
+    const end = kernel.look(chunk, at) - at + INPUT;
+    kernel.exports.places(INPUT, end, SEED, OUTPUT, SHARES);
+    const [records = 0, wasOdd] = kernel.results;
+    if (wasOdd === 1) return 0;
+    const list = kernel.words(OUTPUT, records * RECORD_WORDS);
+    for (let index = 0; index < list.length; index += RECORD_WORDS) {
+      const place = this.#placeOf(list[index + 1]! | 0);
+      this.#items[place]! += list[index + 2]!;
+      list[index + 2] = place;
     }
-    return true;
+    return records;
   }
 
   #walk(chunk: Bytes, rest: number): void {

@@ -1,7 +1,7 @@
 import { SeriesKernel } from './kernel.ts';
 
-/** For label sets that were checked before, in each thread: about 100,000 of them. */
-const KNOWN_BYTES = 32 * 1024 * 1024;
+/** For label sets that were checked before, in each thread: about 50,000 of them. */
+const KNOWN_BYTES = 16 * 1024 * 1024;
 
 const SAMPLES = 0;
 const WAS_CUT = 1;

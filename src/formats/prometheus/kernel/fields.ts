@@ -35,3 +35,14 @@ export function payload(at: usize, end: usize): usize {
   payloadBytes = size;
   return start;
 }
+
+/** Copies a range; up to fifteen bytes behind it are overwritten, and come later. */
+// @ts-ignore: decorator
+@inline
+export function copy(to: usize, from: usize, length: usize): void {
+  if (length > 1024) {
+    memory.copy(to, from, length);
+    return;
+  }
+  for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
+}

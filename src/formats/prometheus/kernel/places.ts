@@ -2,7 +2,7 @@
 // partition has to know, for chunks of series alone.
 
 import { endOfLabels } from './labels';
-import { itemsOf, payload, payloadBytes } from './fields';
+import { copy, itemsOf, payload, payloadBytes } from './fields';
 
 const SERIES_TAG: u32 = 0x0a;
 const RECORD: usize = 12;
@@ -40,6 +40,26 @@ export function places(start: usize, end: usize, seed: u32, to: usize, toEnd: us
   store<u32>(RECORDS, <u32>((record - to) / RECORD));
   store<u32>(WAS_ODD, wasOdd);
   return at;
+}
+
+/**
+ * Copies the series from `start` on whose record has `place` in place of its items, to `to`; answers where
+ * they end.
+ */
+// oxlint-disable-next-line max-params
+export function gather(start: usize, records: usize, count: u32, place: u32, to: usize): usize {
+  let at = start;
+  let out = to;
+  const last = records + <usize>count * RECORD;
+  for (let record = records; record < last; record += RECORD) {
+    const stop = <usize>load<u32>(record);
+    if (load<u32>(record, 8) == place) {
+      copy(out, at, stop - at);
+      out += stop - at;
+    }
+    at = stop;
+  }
+  return out;
 }
 
 /** The same as in src/formats/prometheus/partition.ts: all threads must agree. */

@@ -4,11 +4,11 @@
 // Memory: results, then room for a patch of the host, then a window of the chunk, then room for what
 // becomes of it, then what is remembered (label-sets.ts). The window has at least 64 bytes behind it.
 
-import { itemsOf, payload, payloadBytes } from './fields';
+import { copy, itemsOf, payload, payloadBytes } from './fields';
 import { entries, evictions, find, heldBytes, insert, labelsEnd, patchOf } from './label-sets';
 
 export { configure, heldBytes } from './label-sets';
-export { places } from './places';
+export { gather, places } from './places';
 export { skim } from './skim';
 
 const SERIES_TAG: u32 = 0x0a;
@@ -164,17 +164,6 @@ function drop(kind: u32, at: usize, stop: usize): u32 {
   const counter = kind == DROPPED ? DROPPED_ITEMS : NAMELESS_ITEMS;
   store<u32>(counter, load<u32>(counter) + <u32>items);
   return AT_END;
-}
-
-/** Copies a range; up to fifteen bytes behind it are overwritten, and come later. */
-// @ts-ignore: decorator
-@inline
-function copy(to: usize, from: usize, length: usize): void {
-  if (length > 1024) {
-    memory.copy(to, from, length);
-    return;
-  }
-  for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
 
 // @ts-ignore: decorator
