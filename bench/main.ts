@@ -8,6 +8,7 @@ import { micro } from './micro.ts';
 import { remoteWrite } from './remote-write.ts';
 import { shardCosts } from './shards.ts';
 import { parseTarget, size } from './size.ts';
+import { soak } from './soak.ts';
 
 const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
 
@@ -26,6 +27,8 @@ const USAGE = `usage: npm run bench -- [COMMAND] [OPTIONS]
   kafka [--collector PATH] [--shards N] [--case to-kafka|from-kafka ...]
          [--only millrace|millrace-kafkajs|collector ...]
                              OTLP to Kafka and back, on a broker of its own
+  soak [--minutes N] [--rate N] [--client platformatic|kafkajs]
+                             the two tiers of pipelines/ under a steady load: memory and CPU by the minute
   label-cache [--series N] [--cache-mib N]
                              many active series through the label cache of relabelling
 
@@ -40,6 +43,9 @@ const { values, positionals } = parseArgs({
     series: { type: 'string', default: '10000000' },
     'cache-mib': { type: 'string', default: '64' },
     rounds: { type: 'string', default: '3' },
+    minutes: { type: 'string', default: '30' },
+    rate: { type: 'string', default: '20' },
+    client: { type: 'string', default: 'platformatic' },
     seconds: { type: 'string', default: '5' },
     shards: { type: 'string', default: '1' },
     case: { type: 'string', multiple: true, default: [] },
@@ -116,6 +122,13 @@ switch (positionals[0]) {
       shards,
       cases: values.case,
       only: values.only,
+    });
+    break;
+  case 'soak':
+    await soak({
+      minutes: Number(values.minutes),
+      rate: Number(values.rate),
+      client: oneOf('client', values.client, ['platformatic', 'kafkajs']),
     });
     break;
   case 'label-cache':

@@ -52,6 +52,16 @@ export class System {
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   }
 
+  /** Resident memory now, in bytes; 0 once the process has gone. */
+  get residentBytes(): number {
+    try {
+      const pages = Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'latin1').split(' ')[1]);
+      return pages * PAGE_BYTES;
+    } catch {
+      return 0;
+    }
+  }
+
   /** Highest resident memory seen, in bytes. */
   get peakBytes(): number {
     return this.#peakBytes;
@@ -68,12 +78,7 @@ export class System {
   }
 
   #sample(): void {
-    try {
-      const pages = Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'latin1').split(' ')[1]);
-      this.#peakBytes = Math.max(this.#peakBytes, pages * PAGE_BYTES);
-    } catch {
-      // The process has gone; its peak stays what it was.
-    }
+    this.#peakBytes = Math.max(this.#peakBytes, this.residentBytes);
   }
 }
 

@@ -1,4 +1,5 @@
-import type { IncomingRecord } from '../../../net/kafka/client.ts';
+import type { FetchedRecords, IncomingRecord } from '../../../net/kafka/client.ts';
+import { releaseBytes } from '../../../wire/memory.ts';
 import type { Group } from './group.ts';
 
 /** What a reader does with what it read. */
@@ -10,6 +11,17 @@ export interface PartitionReaderOptions {
   deliver(group: Group, signal: AbortSignal): Promise<boolean>;
   /** The position moved, or there is room for the next records after `take` said there was none. */
   progressed(ready: boolean): void;
+}
+
+/** What was read at once; its memory goes on once nothing of it is left. */
+interface Fetch {
+  readonly memory: FetchedRecords['memory'];
+  left: number;
+}
+
+interface Waiting {
+  readonly group: Group;
+  readonly fetch: Fetch;
 }
 
 interface UnderWay {
@@ -25,7 +37,7 @@ export class PartitionReader {
   readonly #options: PartitionReaderOptions;
   readonly #abandoned = new AbortController();
   readonly #underWay: UnderWay[] = [];
-  #waiting: Group[] = [];
+  #waiting: Waiting[] = [];
   #running = 0;
   #onHold = false;
   #closed = false;
@@ -42,9 +54,11 @@ export class PartitionReader {
   }
 
   /** Starts on records, in the order of their offsets; false: no more before `progressed(true)`. */
-  take(records: readonly IncomingRecord[]): boolean {
+  take(fetched: Pick<FetchedRecords, 'records' | 'memory'>): boolean {
     if (this.#closed) return false;
-    this.#waiting.push(...this.#options.groupsOf(records));
+    const groups = this.#options.groupsOf(fetched.records);
+    const fetch = { memory: fetched.memory, left: groups.length };
+    for (const group of groups) this.#waiting.push({ group, fetch });
     this.#pump();
     this.#onHold = this.#waiting.length > 0;
     return !this.#onHold;
@@ -67,18 +81,21 @@ export class PartitionReader {
 
   #pump(): void {
     while (!this.#closed && this.#running < this.#options.window) {
-      const group = this.#waiting.shift();
-      if (group === undefined) return;
-      void this.#run(group);
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      void this.#run(next);
     }
   }
 
-  async #run(group: Group): Promise<void> {
+  async #run({ group, fetch }: Waiting): Promise<void> {
     const entry: UnderWay = { next: group.next, isDone: false };
     this.#underWay.push(entry);
     this.#running += 1;
     entry.isDone = await this.#options.deliver(group, this.#abandoned.signal);
     this.#running -= 1;
+    // What was given up may still be read by who was told to let go of it.
+    if (entry.isDone) fetch.left -= 1;
+    if (fetch.left === 0 && fetch.memory !== undefined) releaseBytes(fetch.memory);
     while (this.#underWay[0]?.isDone === true) this.#position = this.#underWay.shift()?.next;
     this.#pump();
     const isReady = this.#onHold && this.#waiting.length === 0 && !this.#closed;

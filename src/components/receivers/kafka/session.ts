@@ -75,7 +75,7 @@ export class Session implements ConsumerEvents {
     if (partition === undefined) return false;
     this.#options.counts.records(fetched.topic, fetched.records.length);
     partition.highWatermark = fetched.highWatermark;
-    const goesOn = partition.reader.take(fetched.records);
+    const goesOn = partition.reader.take(fetched);
     this.#showLag(partition, fetched.records[0]?.offset ?? fetched.highWatermark);
     return goesOn;
   }
