@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { HttpHandler, HttpLimits } from './http.ts';
+import {
+  type HttpHandler,
+  type HttpLimits,
+  type HttpReply,
+  plainAnswer,
+  type Unanswered,
+} from './http.ts';
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts';
 import { Http2Connections } from './h2/connections.ts';
 import { HttpExchange } from './h2/exchange/http-exchange.ts';
@@ -14,6 +20,8 @@ export interface HttpServerOptions {
   readonly handler: HttpHandler;
   /** A handler threw: a bug. The request is answered 500 and the server goes on. */
   failed(error: unknown): void;
+  /** Words the answers that the handler does not give; plain text when absent. */
+  answerTo?(unanswered: Unanswered): HttpReply;
   /** Told of what was refused before the handler knew of it: a bad or slow head. */
   refused?(status: number, message: string): void;
 }
@@ -43,6 +51,7 @@ export class HttpServer {
       handler,
       limits,
       failed: (error) => options.failed(error),
+      answerTo: (unanswered) => options.answerTo?.(unanswered) ?? plainAnswer(unanswered),
       refused: (status, message) => options.refused?.(status, message),
     };
     this.#http2 = new Http2Connections({
@@ -59,7 +68,7 @@ export class HttpServer {
       },
       readTimeoutMs: limits.readTimeoutMs,
       open: (stream) => {
-        const exchange = new HttpExchange(stream, (error) => options.failed(error));
+        const exchange = new HttpExchange(stream, this.#host);
         stream.exchange = exchange;
         exchange.open(handler);
       },

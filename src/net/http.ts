@@ -40,6 +40,27 @@ export interface HttpUpload {
   abandoned(why: Abandoned): HttpReply | undefined;
 }
 
+/** A request that no handler answers: its head cannot be read, it came too slowly, a bug. */
+export interface Unanswered {
+  readonly status: number;
+  readonly message: string;
+  /** As far as it can be read. */
+  readonly contentType: string | undefined;
+}
+
+/** Who words the answers that no handler gives. */
+export interface Answerer {
+  /** A handler threw: a bug. */
+  failed(error: unknown): void;
+  answerTo(unanswered: Unanswered): HttpReply;
+}
+
+/** The answer of a protocol that has no form of its own for errors. */
+export function plainAnswer({ status, message }: Unanswered): HttpReply {
+  const body = Buffer.from(`${message}\n`);
+  return { status, headers: { 'content-type': 'text/plain' }, body };
+}
+
 /** Looks at the head: answers at once, or asks for the body. */
 export type HttpHandler = (head: HttpHead, announced: number) => HttpReply | HttpUpload;
 

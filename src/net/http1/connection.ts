@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import {
   type Abandoned,
+  type Answerer,
   type HttpHandler,
   type HttpLimits,
   type HttpReply,
@@ -14,15 +15,13 @@ import {
 import { onBytes } from '../listen/in-place.ts';
 import { BodyBuffer } from './body.ts';
 import { ChunkedReader } from './chunked.ts';
-import { HeadError, RequestHead } from './head.ts';
+import { contentTypeIn, HeadError, RequestHead } from './head.ts';
 import { CONTINUE, writeReply } from './reply.ts';
 
 /** What all connections of a server share. */
-export interface ConnectionHost {
+export interface ConnectionHost extends Answerer {
   readonly handler: HttpHandler;
   readonly limits: HttpLimits;
-  /** A handler threw: a bug. */
-  failed(error: unknown): void;
   /** Something was answered that never became a request the handler knows of. */
   refused?(status: number, message: string): void;
 }
@@ -84,8 +83,10 @@ export class Http1Connection {
   /** Called now and then: cuts a connection that is late or too old. */
   sweep(now: number): void {
     if (now >= this.deadline) {
-      if (this.#state === 'head' || this.#state === 'body') this.#refuse(408, 'too slow');
-      else this.#socket.destroy();
+      if (this.#state === 'head' || this.#state === 'body') {
+        const text = this.#rest?.toString('latin1') ?? '';
+        this.#refuse(408, 'the request came too slowly', contentTypeIn(text));
+      } else this.#socket.destroy();
       return;
     }
     if (now < this.#closeAfter) return;
@@ -133,21 +134,28 @@ export class Http1Connection {
     const end = bytes.indexOf(HEAD_END, at, 'latin1');
     const { maxHeaderBytes, readHeaderTimeoutMs, readTimeoutMs } = this.#host.limits;
     if ((end < 0 ? bytes.length : end) - at > maxHeaderBytes) {
-      this.#refuse(431, `the head is larger than ${maxHeaderBytes} bytes`);
+      const text = bytes.toString('latin1', at, at + maxHeaderBytes);
+      this.#refuse(431, `the head is larger than ${maxHeaderBytes} bytes`, contentTypeIn(text));
       return -1;
     }
     if (end < 0) {
+      // A head that can never end well is answered now, not when its time is over.
+      if (!mayBeHead(bytes, at)) {
+        this.#refuse(400, 'this is not HTTP/1.1', undefined);
+        return -1;
+      }
       this.#rest = Buffer.from(bytes.subarray(at));
       if (this.#state === 'idle') this.deadline = later(Date.now(), readHeaderTimeoutMs);
       this.#state = 'head';
       return -1;
     }
     this.deadline = later(Date.now(), readTimeoutMs);
+    const text = bytes.toString('latin1', at, end + 2);
     try {
-      this.#head = new RequestHead(bytes.toString('latin1', at, end + 2), this.#clientAddress);
+      this.#head = new RequestHead(text, this.#clientAddress);
     } catch (error) {
-      if (error instanceof HeadError) this.#refuse(error.status, error.message);
-      else this.#crash(error);
+      const { status, message } = error instanceof HeadError ? error : this.#failure(error);
+      this.#refuse(status, message, contentTypeIn(text));
       return -1;
     }
     this.#open(this.#head);
@@ -314,18 +322,26 @@ export class Http1Connection {
     this.receive(rest);
   }
 
-  /** Answers what never became a request, and closes. */
-  #refuse(status: number, message: string): void {
+  /** Answers what never became a request, or broke as one, and closes. */
+  #refuse(status: number, message: string, contentType = this.#contentType()): void {
     if (this.#upload === undefined && status !== 500) this.#host.refused?.(status, message);
     this.#lose('gone');
     this.#last = true;
-    const body = Buffer.from(`${message}\n`);
-    this.#reply({ status, headers: { 'content-type': 'text/plain' }, body }, true);
+    this.#reply(this.#host.answerTo({ status, message, contentType }), true);
+  }
+
+  #contentType(): string | undefined {
+    return this.#head?.headers('content-type')[0];
   }
 
   #crash(error: unknown): void {
+    const { status, message } = this.#failure(error);
+    this.#refuse(status, message);
+  }
+
+  #failure(error: unknown): { readonly status: number; readonly message: string } {
     this.#host.failed(error);
-    this.#refuse(500, 'internal error');
+    return { status: 500, message: 'internal error' };
   }
 
   #close(): void {
@@ -352,4 +368,11 @@ export class Http1Connection {
 
 function later(now: number, ms: number): number {
   return ms > 0 ? now + ms : NEVER;
+}
+
+/** Whether the start of a head can become one: a method, and lines that end as they must. */
+function mayBeHead(bytes: Buffer, at: number): boolean {
+  const first = bytes[at] ?? 0;
+  if (first === 13) return bytes.length === at + 1;
+  return first >= 0x41 && first <= 0x5a && !bytes.includes('\n\n', at, 'latin1');
 }

@@ -129,6 +129,11 @@ export class RequestHead implements HttpHead {
   }
 }
 
+/** The content type that a head names which may not be well-formed or whole. */
+export function contentTypeIn(text: string): string | undefined {
+  return /\ncontent-type:[ \t]*([^\r\n]*)/i.exec(text)?.[1];
+}
+
 function pathOf(target: string): string {
   if (target.startsWith('/') || target === '*') return target;
   const absolute = /^https?:\/\/[^/?#]+(\/[^#]*)?$/i.exec(target);

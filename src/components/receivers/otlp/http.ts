@@ -8,7 +8,7 @@ import {
 } from '../../../formats/otlp/reply/partial-success.ts';
 import { codingOf } from '../../../net/codec/codings.ts';
 import { tooLarge, unsupported } from '../../../net/decompress.ts';
-import type { Abandoned, HttpHead, HttpReply, HttpUpload } from '../../../net/http.ts';
+import type { Abandoned, HttpHead, HttpReply, HttpUpload, Unanswered } from '../../../net/http.ts';
 import {
   abandonedBody,
   metadataOf,
@@ -17,7 +17,7 @@ import {
   WRONG_METHOD,
   wrongMethod,
 } from '../../../net/listen/requests.ts';
-import { formatRetryAfter, statusOf } from '../../../net/status.ts';
+import { formatRetryAfter, GRPC, statusOf } from '../../../net/status.ts';
 import type { Described, Service } from './service.ts';
 import type { HttpConfig } from './settings.ts';
 
@@ -92,6 +92,14 @@ export class OtlpHttp {
     if (outcome.kind !== 'rejected' || outcome.reason !== WRONG_METHOD) return reply;
     return { ...reply, status: 405, headers: { ...reply.headers, allow: 'POST' } };
   }
+}
+
+/** The answer to a request that is not HTTP, came too slowly or met a bug. */
+export function replyTo({ status, message, contentType }: Unanswered): HttpReply {
+  const format = formatOf(contentType) ?? 'json';
+  const code = status === 500 ? GRPC.internal : GRPC.invalidArgument;
+  const headers = { 'content-type': MEDIA_TYPES[format] };
+  return { status, headers, body: encodeStatus(format, { code, message }) };
 }
 
 /** What the head of an HTTP request says. */

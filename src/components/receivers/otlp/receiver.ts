@@ -11,7 +11,7 @@ import type { ListenOptions } from '../../../net/listen/listener.ts';
 import { ServerTls } from '../../../net/listen/server-tls.ts';
 import { decode } from './decode.ts';
 import { OtlpGrpc } from './grpc.ts';
-import { OtlpHttp } from './http.ts';
+import { OtlpHttp, replyTo } from './http.ts';
 import type { Service } from './service.ts';
 import type { Config, GrpcConfig, HttpConfig } from './settings.ts';
 
@@ -93,6 +93,7 @@ export class OtlpReceiver implements Receiver {
       refused: (status, message) => {
         service.intake.refused(undefined, '', badHttp(status, message));
       },
+      answerTo: replyTo,
     });
   }
 

@@ -1,4 +1,5 @@
 import {
+  type Answerer,
   type HttpHandler,
   type HttpHead,
   type HttpReply,
@@ -13,13 +14,13 @@ import type { Exchange, Stream } from '../stream.ts';
 /** Serves a request of HTTP/2 with the handler that serves HTTP/1. */
 export class HttpExchange implements Exchange {
   readonly #stream: Stream;
-  readonly #failed: (error: unknown) => void;
+  readonly #answerer: Answerer;
   #upload: HttpUpload | undefined;
   #body: BodyBuffer | undefined;
 
-  constructor(stream: Stream, failed: (error: unknown) => void) {
+  constructor(stream: Stream, answerer: Answerer) {
     this.#stream = stream;
-    this.#failed = failed;
+    this.#answerer = answerer;
   }
 
   /** Asks the handler, then waits for the body it wants. */
@@ -86,7 +87,7 @@ export class HttpExchange implements Exchange {
 
   late(): void {
     this.#lose('gone');
-    this.#reply({ status: 408 });
+    this.#replyWithout(408, 'the request came too slowly');
   }
 
   closed(): void {
@@ -113,9 +114,15 @@ export class HttpExchange implements Exchange {
   }
 
   #crash(error: unknown): void {
-    this.#failed(error);
+    this.#answerer.failed(error);
     this.#lose('gone');
-    this.#reply({ status: 500 });
+    this.#replyWithout(500, 'internal error');
+  }
+
+  /** Answers where the handler did not. */
+  #replyWithout(status: number, message: string): void {
+    const contentType = this.#stream.head.values('content-type')[0];
+    this.#reply(this.#answerer.answerTo({ status, message, contentType }));
   }
 }
 
