@@ -131,9 +131,15 @@ function writeHead(batch: Buffer, count: number, options: BatchOptions): void {
 //   name_length varint, name, value_length varint, value. All varints are zigzag.
 function writeRecords(into: Buffer, start: number, records: readonly OutgoingRecord[]): number {
   let at = start;
+  let headers: OutgoingRecord['headers'] | undefined;
+  let names: readonly Uint8Array[] = [];
   for (let index = 0; index < records.length; index++) {
     const record = records[index]!;
-    const names = record.headers.map(([name]) => encoder.encode(name));
+    // Most records have the very headers of the one before.
+    if (record.headers !== headers) {
+      headers = record.headers;
+      names = headers.map(([name]) => encoder.encode(name));
+    }
     at = writeVarint(into, at, lengthOf(record, index, names));
     into[at++] = 0;
     into[at++] = 0;

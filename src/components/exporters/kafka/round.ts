@@ -116,10 +116,11 @@ export class Round {
   /** False when it has to wait: a group that was full once takes nothing more, to keep the order. */
   #put(parcel: Parcel, group: Group): boolean {
     const { limits, maxRecords, maxBytes, headers, headersOf } = this.#options;
+    const own = headersOf(parcel);
     const record = {
       key: parcel.cargo.address.key,
       value: parcel.value,
-      headers: [...headers, ...headersOf(parcel)],
+      headers: own.length === 0 ? headers : [...headers, ...own],
     };
     const size = sizeOfRecord(record);
     const isFirst = group.records.length === 0;
