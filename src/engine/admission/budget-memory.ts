@@ -9,9 +9,9 @@
  *
  * ```
  *            words: 0 pressure (written by the main thread) | 1 slots claimed
- * row of shard 0:   0 held | 1 drain KiB/s | … | 16 overflow slot | 17 slot 1 | 18 slot 2 | …
+ * row of shard 0:   0 held | 1 drain KiB/s | … | 16 shared slots | 1040 slots with an owner | …
  * row of shard 1:   …
- *            keys:  hash of the tenant that owns slot 1, 2, …   (0: free; claimed once, for good)
+ *            keys:  hash of the tenant that owns each of those   (0: free; claimed once, for good)
  * ```
  *
  * Words are unsigned 32 bit and count bytes, so one shard can hold at most 4 GiB.
@@ -28,13 +28,15 @@ export interface BudgetMemory {
   readonly tenantMaxBytes: number;
 }
 
-/** Tenants that have a slot of their own; those that come later share the overflow slot. */
+/** Slots of tenants that come when the slots to own are taken, several to a slot. */
+export const SHARED_SLOTS = 1024;
+/** Slots that one tenant may own; three quarters of them are given away. */
 export const TENANT_SLOTS = 4096;
 /** How many slots have an owner. */
 export const CLAIMED_WORD = 1;
 /** Words before the first row, and of the fixed part of a row: a cache line each. */
 const HEADER_WORDS = 16;
-export const ROW_WORDS = HEADER_WORDS + TENANT_SLOTS + 16;
+export const ROW_WORDS = HEADER_WORDS + SHARED_SLOTS + TENANT_SLOTS;
 /** What one shard can count. */
 export const MAX_SHARD_BYTES = 0xffff_ffff;
 

@@ -4,11 +4,11 @@ import { Budget } from './budget.ts';
 import {
   clearShard,
   createBudgetMemory,
+  SHARED_SLOTS,
   TENANT_SLOTS,
   totalHeld,
   type BudgetMemory,
 } from './budget-memory.ts';
-import { OVERFLOW_SLOT } from './tenant-slots.ts';
 
 function memoryOf(limits: Partial<BudgetMemory> = {}): BudgetMemory {
   return createBudgetMemory({
@@ -105,18 +105,27 @@ describe('the byte budgets', () => {
     assert.equal(two.take(two.slotOf('a'), 1), 'tenant_memory_budget');
   });
 
-  test('tenants that come when the table is full share one slot, and the others keep theirs', () => {
+  test('tenants that come when the table is full share slots by chance, and the others keep theirs', () => {
     const memory = memoryOf({ shards: 1 });
     const budget = new Budget(memory, 0);
     const early = budget.slotOf('early');
-    const slots = new Set<number>();
-    for (let index = 0; index < TENANT_SLOTS; index++) slots.add(budget.slotOf(`t${index}`));
-    assert.ok(slots.has(OVERFLOW_SLOT));
-    assert.equal(slots.size, TENANT_SLOTS * 0.75);
+    const owned = new Set([early]);
+    while (owned.size < TENANT_SLOTS * 0.75) owned.add(budget.slotOf(`t${owned.size}`));
+    const shared = new Map<number, string>();
+    for (let index = 0; index < 20 * SHARED_SLOTS; index++) {
+      const slot = budget.slotOf(`late-${index}`);
+      assert.ok(slot < SHARED_SLOTS);
+      shared.set(slot, `late-${index}`);
+    }
+    assert.equal(shared.size, SHARED_SLOTS, 'late tenants spread over all shared slots');
     assert.equal(budget.slotOf('early'), early);
     assert.equal(new Budget(memory, 0).slotOf('early'), early);
-    assert.equal(budget.take(budget.slotOf('late-1'), 600), undefined);
-    assert.equal(budget.take(budget.slotOf('late-2'), 1), 'tenant_memory_budget');
+    const crowded = budget.slotOf('late-0');
+    const other = [...shared.keys()].find((slot) => slot !== crowded) ?? crowded;
+    assert.equal(new Budget(memory, 0).slotOf('late-0'), crowded, 'in every shard the same');
+    assert.equal(budget.take(crowded, 600), undefined);
+    assert.equal(budget.take(crowded, 1), 'tenant_memory_budget');
+    assert.equal(budget.take(other, 1), undefined, 'a tenant in another slot is not touched');
     assert.equal(budget.take(early, 1), undefined);
   });
 

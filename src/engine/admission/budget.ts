@@ -1,5 +1,5 @@
 import type { Ledger } from '../queue/queue.ts';
-import { MAX_SHARD_BYTES, ROW, ROW_WORDS, rowOf, TENANT_SLOTS } from './budget-memory.ts';
+import { MAX_SHARD_BYTES, ROW, ROW_WORDS, rowOf } from './budget-memory.ts';
 import type { BudgetMemory, Pressure } from './budget-memory.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
@@ -133,7 +133,7 @@ export class Budget implements Ledger {
     const isShared = tenantMaxBytes < maxBytes;
     if (!isShared || this.#total(ROW.held) < maxBytes * WORTH_COUNTING) return tenantMaxBytes;
     let tenants = 0;
-    for (let slot = 0; slot <= TENANT_SLOTS; slot++) {
+    for (let slot = 0; slot < this.#bySlot.length; slot++) {
       if (this.#total(ROW.slots + slot) > 0) tenants += 1;
     }
     return maxBytes / (tenants + 1);

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import { CLAIMED_WORD, TENANT_SLOTS, type BudgetMemory } from './budget-memory.ts';
+import { CLAIMED_WORD, SHARED_SLOTS, TENANT_SLOTS, type BudgetMemory } from './budget-memory.ts';
 
 /** New tenants stop claiming here, so that a look-up always ends at a free key soon. */
 const MAX_CLAIMED = TENANT_SLOTS * 0.75;
 
-/** The slot of all tenants that came when the table was full. */
-export const OVERFLOW_SLOT = 0;
-
 /**
  * Which slot of the shared rows a tenant's bytes are counted in: an open-addressing table of
- * 64-bit keyed hashes. A slot belongs to its tenant for the life of the process.
+ * 64-bit keyed hashes. A slot belongs to its tenant for the life of the process; tenants that come
+ * when three quarters are taken share slots that the hash chooses. So a client that invents
+ * tenants cannot crowd out one that it means to: it does not know the key.
  */
 export class TenantSlots {
   readonly #keys: BigInt64Array;
@@ -24,12 +23,12 @@ export class TenantSlots {
     this.#secret = memory.secret;
   }
 
-  /** The tenant's own slot, claimed now if need be, or `OVERFLOW_SLOT`. */
+  /** The tenant's own slot, claimed now if need be, or a shared one below `SHARED_SLOTS`. */
   slotOf(tenant: string): number {
     const known = this.#known.get(tenant);
     if (known !== undefined) return known;
     const slot = this.#find(hashOf(this.#secret, tenant));
-    if (slot !== OVERFLOW_SLOT) this.#known.set(tenant, slot);
+    if (slot >= SHARED_SLOTS) this.#known.set(tenant, slot);
     return slot;
   }
 
@@ -38,18 +37,23 @@ export class TenantSlots {
     for (let probes = 0; probes < TENANT_SLOTS; probes++) {
       let owner = Atomics.load(this.#keys, at);
       if (owner === 0n) {
-        if (Atomics.load(this.#words, CLAIMED_WORD) >= MAX_CLAIMED) return OVERFLOW_SLOT;
+        if (Atomics.load(this.#words, CLAIMED_WORD) >= MAX_CLAIMED) return sharedSlotOf(key);
         owner = Atomics.compareExchange(this.#keys, at, 0n, key);
         if (owner === 0n) {
           Atomics.add(this.#words, CLAIMED_WORD, 1);
-          return at + 1;
+          return SHARED_SLOTS + at;
         }
       }
-      if (owner === key) return at + 1;
+      if (owner === key) return SHARED_SLOTS + at;
       at = (at + 1) % TENANT_SLOTS;
     }
-    return OVERFLOW_SLOT;
+    return sharedSlotOf(key);
   }
+}
+
+/** From the half of the key that does not choose where to look first. */
+function sharedSlotOf(key: bigint): number {
+  return Number(BigInt.asUintN(32, key >> 32n)) % SHARED_SLOTS;
 }
 
 function hashOf(secret: string, tenant: string): bigint {
