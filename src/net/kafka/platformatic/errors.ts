@@ -12,8 +12,8 @@ interface LibraryError extends Error {
   readonly cause?: LibraryError;
 }
 
-/** Answers in no version that the library knows. */
-const STRANGE = /^PLT_KFK_(?:UNSUPPORTED|OUT_OF_BOUNDS|UNEXPECTED_CORRELATION_ID)/;
+/** Answers that cannot be read, or in no version that the library knows. */
+const STRANGE = /^(?:PLT_KFK_)?(?:UNSUPPORTED|OUT_OF_BOUNDS|UNEXPECTED_CORRELATION_ID)/;
 
 /** A broker's name for an error of the protocol; undefined for 0, which is none. */
 export function nameOfCode(code: number): string | undefined {
@@ -32,9 +32,7 @@ export function faultOf(error: unknown, what: string, brokers: readonly string[]
   if (answered?.apiId !== undefined) {
     return faultOfBroker(answered.apiId, what, answered.serverErrorMessage ?? null);
   }
-  const old = all.find(
-    ({ code, message }) => STRANGE.test(code ?? '') || message === 'Out of bounds',
-  );
+  const old = all.find(({ code }) => STRANGE.test(code ?? ''));
   if (old !== undefined) return faultOfVersion(what, sentence(old));
   const system = all.findLast(({ code }) => code !== undefined && !code.startsWith('PLT_KFK'));
   return faultOfNetwork(what, brokers, sentence(system ?? all.at(-1) ?? (error as LibraryError)));
