@@ -7,6 +7,11 @@ const terminal = {
   err: (text: string) => process.stderr.write(`${text}\n`),
 };
 
+// A reader that has seen enough, such as head, is no mistake.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   process.exitCode = await program(process.argv.slice(2), terminal);
 } catch (error) {

@@ -4,6 +4,8 @@ import { createBudgetMemory } from '../engine/admission/budget-memory.ts';
 import type { Config } from '../engine/config/config.ts';
 import type { Mistake } from '../engine/config/mistakes.ts';
 import { Generation } from '../engine/generation/generation.ts';
+import { findListens } from '../engine/supervisor/listens.ts';
+import type { ProbedAddress } from '../engine/supervisor/probe.ts';
 import { systemClock } from '../engine/telemetry/clock.ts';
 import { Log } from '../engine/telemetry/logger.ts';
 import { ShardMetrics } from '../engine/telemetry/shard-metrics.ts';
@@ -35,6 +37,9 @@ export async function dryRun(
     await generation.stopReceivers(AbortSignal.abort());
     await generation.stop(AbortSignal.abort());
   });
+  await attempt('service.pipelines', async () => {
+    refuseSharedAddress(await findListens(config, registry));
+  });
   for (const [id, { type, settings }] of Object.entries(config.extensions)) {
     await attempt(`extensions.${id}`, async () => {
       const module = await registry.extensions[type]?.();
@@ -49,6 +54,17 @@ export async function dryRun(
     });
   }
   return problems;
+}
+
+function refuseSharedAddress(listens: readonly ProbedAddress[]): void {
+  const owners = new Map<string, string>();
+  for (const { owner, address } of listens) {
+    const rival = address.endsWith(':0') ? undefined : owners.get(address);
+    if (rival !== undefined) {
+      throw new Error(`cannot listen on ${address} for ${owner}: ${rival} has the same address`);
+    }
+    owners.set(address, owner);
+  }
 }
 
 function partsOf(config: Config) {

@@ -172,8 +172,8 @@ interface Definition<C> {
   readonly stability: 'alpha' | 'beta' | 'stable';
   /** Written once: defaults, messages, JSON Schema and the reference page come from it. */
   readonly schema: z.ZodType<C>;
-  /** What a section deserves to be told beyond right and wrong; shown by `validate`. */
-  notes?(config: C): readonly string[];
+  /** What `validate` says of a section beyond right and wrong; `consumers`: those of its queue. */
+  notes?(config: C, consumers?: number): readonly string[];
 }
 
 export interface ReceiverDefinition<C = unknown> extends Definition<C> {

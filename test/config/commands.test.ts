@@ -86,6 +86,45 @@ test('validate lists every mistake and fails', async () => {
   ]);
 });
 
+test('validate finds two components with one address', async () => {
+  const pipelines = '{metrics: {receivers: [prometheus_remote_write], exporters: [prometheus]}}';
+  const shared = write(
+    'shared.yaml',
+    `receivers: {prometheus_remote_write: {endpoint: "localhost:1"}}
+exporters: {prometheus: {endpoint: "localhost:1"}}
+service: {pipelines: ${pipelines}}\n`,
+  );
+  const { code, err } = await millrace(['validate', '--config', shared], everything);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /cannot listen on localhost:1 for exporter prometheus: receiver prometheus_remote_write has the same address/,
+  );
+});
+
+test('a key that is not there is called required, whatever its type', async () => {
+  const processors = '{memory_limiter: {limit_mib: 100}}';
+  const { err } = await millrace(
+    ['validate', write('limiter.yaml', `processors: ${processors}\n`)],
+    everything,
+  );
+  assert.match(err, /check_interval: is required \(a duration such as 10s or 200ms\)/);
+});
+
+test('validate asks for one consumer only where there are more', async () => {
+  const kafka = (consumers: number): string => `receivers: {otlp: {protocols: {http: }}}
+exporters:
+  kafka:
+    metrics: {encoding: prometheus_remote_write}
+    partition_metrics_by_series: true
+    sending_queue: {num_consumers: ${consumers}}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [kafka]}}}\n`;
+  const errOf = async (consumers: number): Promise<string> =>
+    (await millrace(['validate', write('kafka.yaml', kafka(consumers))], everything)).err;
+  assert.match(await errOf(2), /set sending_queue\.num_consumers: 1/);
+  assert.doesNotMatch(await errOf(1), /num_consumers/);
+});
+
 test('validate answers JSON for programs', async () => {
   const good = await millrace(['validate', '--config', GOOD, '--format', 'json']);
   assert.deepEqual([good.code, good.err], [0, '']);

@@ -9,7 +9,7 @@ const up = {
   scrapeUrl: 'http://a:9100/metrics',
   lastError: '',
   lastScrape: '2026-01-01T00:00:00Z',
-  lastScrapeDuration: 0.012,
+  lastScrapeDuration: 0.01204567,
   health: 'up',
 };
 const down = { ...up, scrapeUrl: 'http://b:9100/metrics', health: 'down', lastError: '<refused>' };

@@ -61,7 +61,7 @@ function pool(name: string, targets: readonly Target[]): string {
   const up = targets.filter(({ health }) => health === 'up').length;
   const rows = targets.map((target) => {
     const { health = 'unknown', lastScrape = '', lastScrapeDuration, lastError = '' } = target;
-    const took = lastScrapeDuration === undefined ? '' : `${Number(lastScrapeDuration) * 1000} ms`;
+    const took = lastScrapeDuration === undefined ? '' : milliseconds(Number(lastScrapeDuration));
     return row([
       link(String(target.scrapeUrl ?? '')),
       `<span class="${health === 'up' || health === 'down' ? health : 'unknown'}">${escape(health)}</span>`,
@@ -82,6 +82,10 @@ function pool(name: string, targets: readonly Target[]): string {
     'Before relabelling',
   ];
   return `<h2>${escape(name)} (${up} of ${targets.length} up)</h2>\n${table(columns, rows)}`;
+}
+
+function milliseconds(seconds: number): string {
+  return `${Number((seconds * 1000).toPrecision(3))} ms`;
 }
 
 function droppedTable(targets: readonly Target[]): string {

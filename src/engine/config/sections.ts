@@ -71,15 +71,20 @@ function readComponent(found: Found, findings: Findings): Component {
     alsoKnown: shares ? DELIVERY_KEYS.filter((key) => key !== 'batcher') : [],
   };
   const { output: settings, value } = checkSection(definition.schema, own, findings);
-  if (settings !== undefined) {
-    for (const note of definition.notes?.(settings) ?? []) {
-      findings.warn(whole.place, pathText(path), note);
+  const note = (consumers?: number): void => {
+    if (settings === undefined) return;
+    for (const text of definition.notes?.(settings, consumers) ?? []) {
+      findings.warn(whole.place, pathText(path), text);
     }
-  }
+  };
   const component = { ...found, type: definition.type, settings };
-  if (!shares) return { ...component, delivery: undefined, value };
+  if (!shares) {
+    note();
+    return { ...component, delivery: undefined, value };
+  }
   const shared = { tree: pick(whole, (key) => DELIVERY_KEYS.includes(key)), path };
   const delivery = checkSection(deliverySchema(defaults), shared, findings);
+  note(delivery.output?.queue.numConsumers);
   return { ...component, delivery: delivery.output, value: mergePlain(value, delivery.value) };
 }
 

@@ -82,7 +82,7 @@ export class Exchange implements Destination {
     this.#options = options;
     const { meter } = options.context;
     this.#items = meter.counter('exchange_items', 'Items given to the shard that owns them.');
-    this.#bytes = meter.counter('exchange_bytes', 'Bytes of those.');
+    this.#bytes = meter.counter('exchange_bytes', 'Bytes given to the shard that owns them.');
     this.#repeated = meter.counter(
       'exchange_repeated_items',
       'Items of refused batches that their owner had taken already: they may arrive twice.',

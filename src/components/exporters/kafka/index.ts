@@ -15,7 +15,7 @@ export default {
   create: (config, context) => new KafkaExporter(config, context),
 } satisfies ExporterDefinition<Config>;
 
-function notesOn(config: Config): readonly string[] {
+function notesOn(config: Config, consumers?: number): readonly string[] {
   const { traces, metrics, logs, include_metadata_keys: names } = config;
   const used = [traces, metrics, logs].flatMap((each) => [
     each.topic_from_metadata_key,
@@ -27,7 +27,7 @@ function notesOn(config: Config): readonly string[] {
       'with batching, list the metadata keys in sending_queue.batch.partition.metadata_keys too',
     );
   }
-  if (config.partition_metrics_by_series) {
+  if (config.partition_metrics_by_series && consumers !== 1) {
     notes.push('set sending_queue.num_consumers: 1 where samples of a series must stay in order');
   }
   return notes;

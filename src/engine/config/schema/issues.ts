@@ -69,7 +69,7 @@ function sentenceOf(issue: Issue, subject: Subject): string {
       if (value === undefined) return `is required (${expectation(issue)})`;
       return `expected ${expectation(issue)}, got ${shown}${remedy(issue, value, secret)}`;
     case 'invalid_value': {
-      const allowed = (issue.values ?? []).map(String);
+      const allowed = (issue.values ?? []).map((one) => (one === '' ? '""' : String(one)));
       if (value === undefined) return `is required; allowed: ${allowed.join(', ')}`;
       const nearest = secret ? undefined : nearestName(show(value).replaceAll('"', ''), allowed);
       const hint = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
@@ -80,6 +80,9 @@ function sentenceOf(issue: Issue, subject: Subject): string {
       return withValue(bound(issue), shown, value);
     default: {
       const message = lower(issue.message.replace(/^Invalid input: /, ''));
+      if (value === undefined && message.startsWith('expected ')) {
+        return `is required (${message.slice('expected '.length)})`;
+      }
       if (secret) return concealed(message, value);
       return withValue(message, shown, value);
     }
