@@ -153,7 +153,7 @@ export function bodyOf({ records, byteLength }: Group): Bytes {
 }
 
 /** The first value of a header, by its lower-case name. */
-export function headerValues(headers: readonly KafkaHeader[]): HeaderLookup {
+function headerValues(headers: readonly KafkaHeader[]): HeaderLookup {
   return (name) =>
     headers.filter(([own]) => own.toLowerCase() === name).map(([, value]) => UTF8.decode(value));
 }

@@ -4,8 +4,14 @@ import type { Outcome } from '../../../contract/outcome.ts';
 import { readRequest } from '../../../formats/otlp/read-request.ts';
 import { readWriteRequest } from '../../../formats/prometheus/read/read-request.ts';
 import { pause } from '../../../net/kafka/abort.ts';
-import type { KafkaFault, KafkaLibrary, KafkaProducer } from '../../../net/kafka/client.ts';
+import type {
+  KafkaConnection,
+  KafkaFault,
+  KafkaLibrary,
+  KafkaProducer,
+} from '../../../net/kafka/client.ts';
 import { loadKafkaLibrary } from '../../../net/kafka/library.ts';
+import { connectionOf } from '../../../net/kafka/settings.ts';
 import { ReceiverCounts } from './counts.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Delivery } from './delivery.ts';
@@ -15,6 +21,8 @@ import { hasExpressions, type Routes, routesOf, sameTopics, sourcesInUse } from 
 
 /** Most bytes that a record may stand for once it is decoded. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024;
+/** Longest wait for an answer; a fetch that waits for records has longer. */
+const REQUEST_MS = 30_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 const DEAD_LETTER_METADATA_MS = 60_000;
@@ -24,6 +32,7 @@ const REVOKE_SHARE = 0.5;
 /** Reads records as a member of a consumer group; offsets follow the outcome of the pipelines. */
 export class KafkaReceiver implements Receiver {
   readonly #config: Config;
+  readonly #connection: KafkaConnection;
   readonly #context: Context;
   readonly #intake: Intake;
   readonly #sources: readonly Source[];
@@ -37,6 +46,8 @@ export class KafkaReceiver implements Receiver {
 
   constructor(config: Config, intake: Intake, context: Context) {
     this.#config = config;
+    const { connection, consumer } = config;
+    this.#connection = connectionOf(connection, Math.max(REQUEST_MS, consumer.maxFetchWaitMs * 2));
     this.#context = context;
     this.#intake = intake;
     this.#sources = sourcesInUse(config.sources, context.signals ?? []);
@@ -92,7 +103,7 @@ export class KafkaReceiver implements Receiver {
   /** The topics to read now; undefined when they cannot be told or there are none. */
   async #findTopics(library: KafkaLibrary): Promise<Routes | undefined> {
     if (!hasExpressions(this.#sources)) return routesOf(this.#sources, []);
-    const existing = await library.listTopics(this.#config.consumer, this.#stopping.signal);
+    const existing = await library.listTopics(this.#connection, this.#stopping.signal);
     if ('kind' in existing) {
       this.#failed(existing);
       return undefined;
@@ -134,6 +145,7 @@ export class KafkaReceiver implements Receiver {
     const { clock, shard } = this.#context;
     const instance = options.groupInstanceId;
     const consumer = library.createConsumer({
+      ...this.#connection,
       ...options,
       topics: [...routes.keys()],
       ...(instance === undefined ? {} : { groupInstanceId: `${instance}-${shard.index}` }),
@@ -164,7 +176,7 @@ export class KafkaReceiver implements Receiver {
 
   #newProducer(library: KafkaLibrary): KafkaProducer {
     return library.createProducer({
-      ...this.#config.consumer,
+      ...this.#connection,
       acks: -1,
       idempotent: false,
       compression: 'none',

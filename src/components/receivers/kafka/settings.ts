@@ -1,8 +1,12 @@
 import type { z } from 'zod';
 import { section } from '../../../contract/settings.ts';
 import type { Form, Signal } from '../../../contract/batch.ts';
-import type { ConsumerOptions, KafkaClientName } from '../../../net/kafka/client.ts';
-import { connectionOf } from '../../../net/kafka/settings.ts';
+import type {
+  ConsumerOptions,
+  KafkaClientName,
+  KafkaConnection,
+} from '../../../net/kafka/client.ts';
+import type { ConnectionSettings } from '../../../net/kafka/settings.ts';
 import { type Encoding, keys, type tenant } from './keys.ts';
 
 /** Where the records of one signal are. */
@@ -27,8 +31,10 @@ export type TenantSource =
 /** Settings of the receiver. */
 export interface Config {
   readonly client: KafkaClientName;
-  /** All that a consumer is told but for the topics. */
-  readonly consumer: Omit<ConsumerOptions, 'topics'>;
+  /** Where the cluster is: what it makes of certificates and credentials stays in its thread. */
+  readonly connection: ConnectionSettings;
+  /** All else that a consumer is told but for the topics. */
+  readonly consumer: Omit<ConsumerOptions, 'topics' | keyof KafkaConnection>;
   readonly sources: readonly Source[];
   /** Lower-case names of record headers that become metadata. */
   readonly headers: readonly string[];
@@ -70,8 +76,8 @@ function configOf(value: z.output<typeof keys>): Config {
   );
   return {
     client: value.client,
+    connection: value,
     consumer: {
-      ...connectionOf(value, Math.max(30_000, value.max_fetch_wait * 2)),
       groupId: value.group_id,
       ...(group_instance_id === undefined ? {} : { groupInstanceId: group_instance_id }),
       initialOffset: value.initial_offset,
