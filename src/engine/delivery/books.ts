@@ -105,23 +105,28 @@ export class Books {
   /** A batch that stayed outside is lost for good: taken over and dropped in one. */
   passedOver(batch: Batch, why: Why): void {
     this.#accepted.add(batch.items);
-    this.#lose(batch.items, why);
+    this.#lose(batch.items, this.#dropsOf(why));
   }
 
   /** `items` held so far are lost for good. */
   dropped(items: number, why: Why): void {
+    const drops = this.#dropsOf(why);
     this.#hold(-items);
     this.#sendFailed.add(items);
-    this.#lose(items, why);
+    this.#lose(items, drops);
   }
 
-  #lose(items: number, why: Why): void {
+  #dropsOf(why: Why): Drops {
     let drops = this.#drops.get(why.reason);
     if (drops === undefined) {
       drops = this.#dropsFor(why.reason);
       this.#drops.set(why.reason, drops);
     }
     drops.message = why.message;
+    return drops;
+  }
+
+  #lose(items: number, drops: Drops): void {
     drops.counter.add(items);
     drops.line.add(items);
   }

@@ -5,10 +5,12 @@
  * What is true of a shard that died: its counters and histograms stay in the totals, its gauges
  * are gone, and the items it still held wait in `takeHeld` for the supervisor to count as dropped.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Labels, Meter } from '../../contract/context.ts';
 import { Exposition, type ExpositionOptions } from './exposition.ts';
 import { type Family, gaugeMergeOf, mergedCell, type Series, type Source } from './family.ts';
 import {
+  ANNOUNCED_CELL,
   overflowLabels,
   seriesKey,
   type SeriesAnnouncement,
@@ -28,11 +30,14 @@ const HELD_ITEMS = 'exporter_held_items';
 
 const MAIN = -1;
 const SERIES_PER_NAME = 4000;
+/** How many turns of the event loop a reader waits for announcements at most. */
+const MAX_TURNS = 100;
 
 /** One of these per process. */
 export class MetricsRegistry {
   readonly #families = new Map<string, Family>();
   readonly #pages = new Map<number, Float64Array[]>();
+  readonly #attached = new Map<number, number>();
   readonly #held = new Map<number, HeldItems[]>();
   readonly #samplers: (() => void)[] = [];
   readonly #own: ShardMetrics;
@@ -63,6 +68,7 @@ export class MetricsRegistry {
       pages[page] = new Float64Array(memory);
       this.#pages.set(shardIndex, pages);
     }
+    this.#attached.set(shardIndex, (this.#attached.get(shardIndex) ?? 0) + 1);
     const cells = pages[page];
     if (cells === undefined) return;
     const family = this.#familyOf(announcement);
@@ -75,6 +81,7 @@ export class MetricsRegistry {
     const held = this.#readHeld(shardIndex);
     if (held.length > 0) this.#held.set(shardIndex, [...this.#heldOf(shardIndex), ...held]);
     this.#pages.delete(shardIndex);
+    this.#attached.delete(shardIndex);
     for (const family of this.#families.values()) {
       for (const [key, series] of family.series) {
         const mine = series.sources.filter((source) => source.shard === shardIndex);
@@ -129,10 +136,22 @@ export class MetricsRegistry {
     this.#samplers.push(sample);
   }
 
-  /** Everything, as Prometheus text 0.0.4 or OpenMetrics 1.0. */
-  text(openMetrics = false): Promise<string> {
+  /**
+   * Everything, as Prometheus text 0.0.4 or OpenMetrics 1.0, with every series that was counted in
+   * before the call, also where nobody has heard of it yet.
+   */
+  async text(openMetrics = false): Promise<string> {
+    for (let turn = 0; turn < MAX_TURNS && this.#isBehind(); turn += 1) await setImmediate();
     for (const sample of this.#samplers) sample();
     return this.#exposition.text(this.#families, openMetrics);
+  }
+
+  /** Whether a shard has counted in a series whose announcement is still on its way. */
+  #isBehind(): boolean {
+    for (const [shard, pages] of this.#pages) {
+      if ((pages[0]?.[ANNOUNCED_CELL] ?? 0) > (this.#attached.get(shard) ?? 0)) return true;
+    }
+    return false;
   }
 
   #heldOf(shardIndex: number): readonly HeldItems[] {

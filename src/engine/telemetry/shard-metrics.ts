@@ -4,7 +4,8 @@
  * nobody is told, nobody waits. Only the birth of a series is announced, once, by message.
  *
  * A counter or a gauge takes one slot. A histogram of n bounds takes n + 2: one per bucket, not
- * cumulative, the last for +Inf; then the sum.
+ * cumulative, the last for +Inf; then the sum. A cell behind the slots of the first page counts the
+ * series announced, so that a reader knows of those whose announcement is still on its way.
  */
 import type { Counter, Gauge, Histogram, Labels, Meter } from '../../contract/context.ts';
 
@@ -32,6 +33,8 @@ export interface SeriesAnnouncement {
 export const OTHER = '_other';
 
 const PAGE_SLOTS = 1024;
+/** Cell of the first page that counts the series announced. */
+export const ANNOUNCED_CELL = PAGE_SLOTS;
 const MAX_LABEL_LENGTH = 256;
 const DEFAULT_SERIES_PER_NAME = 1000;
 
@@ -64,6 +67,7 @@ export class ShardMetrics {
   readonly #seriesPerName: number;
   readonly #series = new Map<string, Series>();
   readonly #seriesOfName = new Map<string, number>();
+  #firstPage: Page | undefined;
   #page: Page | undefined;
 
   /** `seriesPerName` bounds how many label sets one name may have in this thread. */
@@ -121,11 +125,13 @@ export class ShardMetrics {
     if (page === undefined || isNew) {
       page = newPage(page === undefined ? 0 : page.index + 1);
       this.#page = page;
+      this.#firstPage ??= page;
     }
     const slot = page.used;
     page.used += slots;
     const memory = isNew ? { memory: page.memory } : {};
     this.#announce({ page: page.index, ...memory, slot, ...wanted, labels, open });
+    this.#firstPage!.cells[ANNOUNCED_CELL]! += 1;
     if (bounds !== undefined) return new HistogramSlots(page.cells, slot, bounds);
     return kind === 'counter' ? new CounterSlot(page.cells, slot) : new GaugeSlot(page.cells, slot);
   }
@@ -148,7 +154,7 @@ export function overflowLabels(labels: Labels, open: readonly string[]): Labels 
 }
 
 function newPage(index: number): Page {
-  const memory = new SharedArrayBuffer(PAGE_SLOTS * Float64Array.BYTES_PER_ELEMENT);
+  const memory = new SharedArrayBuffer((PAGE_SLOTS + 1) * Float64Array.BYTES_PER_ELEMENT);
   return { index, memory, cells: new Float64Array(memory), used: 0 };
 }
 
