@@ -3,8 +3,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { freePorts, startGateway } from './ends/gateway.ts';
+import { eventually, freePorts, startGateway } from './ends/gateway.ts';
 import { startSink } from './ends/otlp-sink.ts';
+import { post, SeriesSink, writeRequest } from './ends/series.ts';
 
 const folder = fileURLToPath(new URL('../pipelines', import.meta.url));
 
@@ -79,3 +80,33 @@ for (const file of globSync('*.yaml', { cwd: folder }).sort()) {
     }
   });
 }
+
+test('pipelines/prometheus.yaml runs as it is: scrapes, takes remote-write, delivers both', async (t) => {
+  const yaml = readFileSync(join(folder, 'prometheus.yaml'), 'utf8');
+  const backend = await new SeriesSink().start();
+  t.after(() => backend.close());
+  const ports = await freePorts(5);
+  const [write = 0, page = 0, metrics = 0, health = 0, federate = 0] = ports;
+  const moved = yaml
+    .replaceAll('0.0.0.0:9009', `127.0.0.1:${write}`)
+    .replaceAll('localhost:9464', `127.0.0.1:${page}`)
+    .replaceAll('localhost:8888', `127.0.0.1:${metrics}`)
+    .replaceAll('0.0.0.0:13133', `127.0.0.1:${health}`)
+    .replace('scrape_interval: 15s', 'scrape_interval: 1s');
+  const gateway = await startGateway(moved, [write, page, metrics, health], {
+    REMOTE_WRITE_URL: backend.url,
+    FEDERATE: `127.0.0.1:${federate}`,
+  });
+  try {
+    assert.equal(await post({ port: write }, writeRequest(['a'], Date.now())), 204);
+    await eventually(
+      async () =>
+        backend.series.get('a')?.length === 1 &&
+        (await gateway.page(page, '/metrics')).includes('up{cluster="eu-1"'),
+      () => gateway.output(),
+    );
+    assert.match(await gateway.page(metrics, '/targets'), /gateway \(1 of 1 up\)/);
+  } finally {
+    assert.equal(await gateway.stop(), 0, gateway.output());
+  }
+});
