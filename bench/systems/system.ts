@@ -36,7 +36,7 @@ export class System {
     child.stderr?.on('data', (data: Buffer) => {
       complaint = (complaint + data.toString()).slice(-4000);
     });
-    for (let tries = 0; tries < 100; tries += 1) {
+    for (let tries = 0; tries < 300; tries += 1) {
       if (child.exitCode !== null) throw new Error(`${name} did not start: ${complaint}`);
       if (await listens(ports.http)) return new System(name, ports, child);
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,9 +1,7 @@
 /** The Produce request of the protocol, around record batches that are encoded already. */
 import {
-  type API,
   type Base,
   type Connection,
-  createAPI,
   kGetApi,
   produceV3,
   produceV7,
@@ -11,6 +9,7 @@ import {
   UnsupportedApiError,
   Writer,
 } from '@platformatic/kafka';
+import { type Api, wireOf } from './wire.ts';
 
 /** What a broker answers, throttling and each partition's error with it. */
 export type ProduceResponse = ReturnType<typeof produceV9.parseResponse>;
@@ -27,7 +26,7 @@ type Produce = (
   acks: number,
   timeoutMs: number,
   batches: readonly EncodedBatch[],
-) => Promise<ProduceResponse | boolean>;
+) => Promise<ProduceResponse | undefined>;
 
 const PRODUCE = 0;
 
@@ -51,18 +50,37 @@ function request(compact: boolean) {
     };
     writer.appendArray([...topics], topic, compact, compact);
     if (compact) writer.appendTaggedFields();
-    if (acks === 0) writer.context['noResponse'] = true;
     return writer;
   };
 }
 
-type Version = API<[number, number, readonly EncodedBatch[]], ProduceResponse | boolean>;
+interface Version extends Api<ProduceResponse> {
+  readonly request: ReturnType<typeof request>;
+}
 
 /** The versions of the request that are spoken, the newest first. */
 const VERSIONS: readonly Version[] = [
-  createAPI(PRODUCE, 9, request(true), produceV9.parseResponse),
-  createAPI(PRODUCE, 7, request(false), produceV7.parseResponse, false, false),
-  createAPI(PRODUCE, 3, request(false), produceV3.parseResponse, false, false),
+  {
+    key: PRODUCE,
+    version: 9,
+    compact: true,
+    request: request(true),
+    parse: produceV9.parseResponse,
+  },
+  {
+    key: PRODUCE,
+    version: 7,
+    compact: false,
+    request: request(false),
+    parse: produceV7.parseResponse,
+  },
+  {
+    key: PRODUCE,
+    version: 3,
+    compact: false,
+    request: request(false),
+    parse: produceV3.parseResponse,
+  },
 ];
 
 /** The newest version that the cluster behind `client` speaks too. */
@@ -71,8 +89,15 @@ export function produceApi(client: Base): Promise<Produce> {
     client[kGetApi]('Produce', (error, newest) => {
       const version = newest?.version ?? 0;
       const spoken = VERSIONS.find((each) => each.version <= version);
-      if (spoken !== undefined && error === null) resolve(spoken.async);
-      else reject(error ?? new UnsupportedApiError(`it speaks Produce ${version} at most`));
+      if (spoken === undefined || error !== null) {
+        reject(error ?? new UnsupportedApiError(`it speaks Produce ${version} at most`));
+        return;
+      }
+      const { clientId } = client;
+      resolve((connection, acks, timeoutMs, batches) => {
+        const payload = spoken.request(acks, timeoutMs, batches);
+        return wireOf(connection).ask(spoken, { clientId, payload, timeoutMs, silent: acks === 0 });
+      });
     });
   });
 }

@@ -182,7 +182,7 @@ export class PlatformaticProducer implements KafkaProducer {
       written = true;
       const { acks, requestTimeoutMs } = this.#options;
       const response = await api(connection, acks, requestTimeoutMs, batches);
-      return this.#read(leader, groups, typeof response === 'boolean' ? undefined : response);
+      return this.#read(leader, groups, response);
     } catch (error) {
       // The library throws the whole response when one partition of it failed.
       const { response } = error as { response?: ProduceResponse };

@@ -34,14 +34,10 @@ export class WholeMessages {
   constructor(pool: ConnectionPool) {
     pool.on('connect', ({ broker, connection }) => {
       const key = keyOf(broker);
-      const { socket } = connection;
-      const [receive] = socket.listeners('data') as Receive[];
-      if (receive === undefined) return;
-      const messages = new Assembly((message) => {
+      readWhole(connection.socket, (message, pass) => {
         this.#last.set(key, message);
-        receive.call(socket, Buffer.from(message.buffer, 0, message.length));
-      }, receive.bind(socket));
-      readInto(socket, (bytes) => messages.add(bytes));
+        pass(Buffer.from(message.buffer, 0, message.length));
+      });
     });
   }
 
@@ -52,6 +48,19 @@ export class WholeMessages {
     this.#last.delete(key);
     return message;
   }
+}
+
+/**
+ * Has `take` called with every message that comes on a socket of the library, length and all, in
+ * memory that it then holds; `pass` is how the library gets one.
+ */
+export function readWhole(socket: Socket, take: (message: Bytes, pass: Receive) => void): void {
+  const listeners = socket.listeners('data') as Receive[];
+  const pass: Receive = (bytes) => {
+    for (const listener of listeners) listener.call(socket, bytes);
+  };
+  const messages = new Assembly((message) => take(message, pass), pass);
+  readInto(socket, (bytes) => messages.add(bytes));
 }
 
 /** Puts messages together from pieces. */
