@@ -26,6 +26,12 @@ test('a maximum below the size is a mistake', () => {
   assert.match(parsed.error?.issues[0]?.message ?? '', /at least send_batch_size \(100\)/);
 });
 
-test('validate says where batching happens', () => {
-  assert.match(definition.notes(settings.parse({}))[0] ?? '', /sending queues of the exporters/);
+test('validate says where batching happens, and how all of it is written there', () => {
+  const note = (raw: unknown) => definition.notes(settings.parse(raw))[0] ?? '';
+  assert.match(note({}), /sending queues of the exporters/);
+  assert.match(note({}), /batch \{flush_timeout: 200ms, min_size: 8192\}$/);
+  assert.match(
+    note({ send_batch_size: 100, send_batch_max_size: 110, metadata_keys: ['X-Tenant'] }),
+    /min_size: 100, max_size: 110, partition: \{metadata_keys: \[x-tenant\]\}\}$/,
+  );
 });

@@ -8,10 +8,10 @@ export default {
   stability: 'stable',
   schema: settings,
   signals: ['traces', 'metrics', 'logs'],
-  notes: ({ sendBatchSize, timeoutMs }) => [
+  notes: (config) => [
     'batching happens in the sending queues of the exporters, behind the answer to the client, ' +
       'so nothing that was acknowledged is dropped by it; the same can be written as ' +
-      `sending_queue.batch {flush_timeout: ${timeoutMs}ms, min_size: ${sendBatchSize}}`,
+      `sending_queue.batch {${sameAs(config).join(', ')}}`,
   ],
   batching: (config) => ({
     flushTimeoutMs: config.timeoutMs,
@@ -21,3 +21,13 @@ export default {
     metadataKeys: config.metadataKeys,
   }),
 } satisfies BatchingDefinition<Config>;
+
+/** The settings as keys of `sending_queue.batch`. */
+function sameAs({ timeoutMs, sendBatchSize, sendBatchMaxSize, metadataKeys }: Config): string[] {
+  const same = [`flush_timeout: ${timeoutMs}ms`, `min_size: ${sendBatchSize}`];
+  if (sendBatchMaxSize > 0) same.push(`max_size: ${sendBatchMaxSize}`);
+  if (metadataKeys.length > 0) {
+    same.push(`partition: {metadata_keys: [${metadataKeys.join(', ')}]}`);
+  }
+  return same;
+}
