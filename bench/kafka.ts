@@ -6,13 +6,14 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { IncomingRecord, KafkaProducer } from '../src/net/kafka/client.ts';
+import type { KafkaProducer } from '../src/net/kafka/client.ts';
 import { loadKafkaLibrary } from '../src/net/kafka/library.ts';
 import { startKafka, type KafkaCluster } from '../test/ends/kafka-broker.ts';
-import { ageMs, MARK, payloadOf, type Shape } from './load/payload.ts';
+import { payloadOf, type Shape } from './load/payload.ts';
 import { median } from './measure.ts';
 import { runLoad, Sink } from './systems/processes.ts';
 import { type KafkaOptions, startCollector, startMillrace, type Way } from './systems/kafka.ts';
+import { CONNECTION, MESSAGE_BYTES, type Range, SinkEnd, TopicEnd } from './systems/kafka-ends.ts';
 import type { System } from './systems/system.ts';
 
 /** What `npm run bench -- kafka` was told. */
@@ -32,8 +33,6 @@ const PARTITIONS = 4;
 const WARM_UP_SECONDS = 2;
 /** Requests per second at which latency is measured; far below what the slowest carries. */
 const LATENCY_RATE = 100;
-const MESSAGE_BYTES = 8_000_000;
-const CONNECTION = { clientId: 'bench', connectTimeoutMs: 5000, requestTimeoutMs: 30_000 };
 
 interface Run {
   readonly system: string;
@@ -101,29 +100,34 @@ interface Bench {
 async function measureOne(way: Way, place: KafkaOptions, bench: Bench): Promise<Run> {
   const { sink, options } = bench;
   const system = await bench.start(place);
-  const end = way === 'to-kafka' ? new TopicEnd(place) : new SinkEnd(sink);
+  const end = way === 'to-kafka' ? new TopicEnd(place, SHAPE.items) : new SinkEnd(sink);
+  const numbers: Numbers = { next: 0 };
+  const load = (seconds: number, rate?: number): Promise<readonly Range[]> =>
+    way === 'to-kafka'
+      ? loadOverHttp(system.ports.http, numbers, { seconds, rate })
+      : loadTopic(place, numbers, { seconds, rate });
+  const settled = async (sent: readonly Range[]) => {
+    const arrived = await end.settled();
+    const missing = await end.missing(sent);
+    if (missing > 0) throw new Error(`${system.name} lost ${missing} spans`);
+    return arrived;
+  };
   try {
     await end.open();
-    const load = (seconds: number, rate?: number) =>
-      way === 'to-kafka'
-        ? loadOverHttp(system.ports.http, seconds, rate)
-        : loadTopic(place, seconds, rate);
-    await load(WARM_UP_SECONDS);
-    await end.settled();
+    await settled(await load(WARM_UP_SECONDS));
     await end.reset();
     const cpu = system.cpuSeconds();
     const began = performance.now();
     const sent = await load(options.seconds);
-    const arrived = await end.settled();
+    const { lastAt } = await settled(sent);
     const cost = system.cpuSeconds() - cpu;
-    if (arrived.items < sent) throw new Error(`${system.name} lost ${sent - arrived.items} spans`);
+    const items = sent.reduce((sum, [from, to]) => sum + to - from, 0);
     await end.reset();
-    await load(options.seconds, LATENCY_RATE);
-    const { p50, p99 } = await end.settled();
+    const { p50, p99 } = await settled(await load(options.seconds, LATENCY_RATE));
     return {
       system: system.name,
-      itemsPerSecond: arrived.items / ((arrived.lastAt - began) / 1000),
-      itemsPerCpuSecond: arrived.items / cost,
+      itemsPerSecond: items / ((lastAt - began) / 1000),
+      itemsPerCpuSecond: items / cost,
       p50,
       p99,
       peakBytes: system.peakBytes,
@@ -134,20 +138,43 @@ async function measureOne(way: Way, place: KafkaOptions, bench: Bench): Promise<
   }
 }
 
-/** Sends over HTTP and answers how many spans were acknowledged. */
-async function loadOverHttp(port: number, seconds: number, rate?: number): Promise<number> {
-  const order = { protocol: 'http', port, shape: SHAPE, encoding: 'identity' } as const;
-  const pace = rate === undefined ? {} : { rate };
-  const report = await runLoad({ ...order, connections: CONNECTIONS, seconds, ...pace });
-  return report.items;
+/** Number of the next span; each is sent once. */
+interface Numbers {
+  next: number;
 }
 
-/** Writes numbered requests as records, and answers how many spans were written. */
+interface Pace {
+  readonly seconds: number;
+  /** Requests per second; undefined: as fast as it goes. */
+  readonly rate: number | undefined;
+}
+
+/** Sends over HTTP and answers which spans were acknowledged. */
+async function loadOverHttp(
+  port: number,
+  numbers: Numbers,
+  { seconds, rate }: Pace,
+): Promise<readonly Range[]> {
+  const order = { protocol: 'http', port, shape: SHAPE, encoding: 'identity' } as const;
+  const first = numbers.next;
+  const pace = rate === undefined ? { first } : { first, rate };
+  const report = await runLoad({ ...order, connections: CONNECTIONS, seconds, ...pace });
+  numbers.next = report.next;
+  const acknowledged: Range[] = [];
+  let from = first;
+  for (const [start, end] of report.unacknowledged.toSorted(([a], [b]) => a - b)) {
+    acknowledged.push([from, start]);
+    from = end;
+  }
+  return [...acknowledged, [from, report.next]];
+}
+
+/** Writes requests as records, and answers which spans were written. */
 async function loadTopic(
   { brokers, topic }: KafkaOptions,
-  seconds: number,
-  rate?: number,
-): Promise<number> {
+  numbers: Numbers,
+  pace: Pace,
+): Promise<readonly Range[]> {
   const producer = (await loadKafkaLibrary('platformatic')).createProducer({
     ...CONNECTION,
     brokers,
@@ -157,158 +184,37 @@ async function loadTopic(
     allowAutoTopicCreation: false,
     metadataMaxAgeMs: 60_000,
   });
-  const until = performance.now() + seconds * 1000;
+  const first = numbers.next;
   const lanes = Array.from({ length: PARTITIONS }, (_, partition) =>
-    writeLane(producer, { topic, partition }, until, rate),
+    writeLane(producer, { topic, partition }, numbers, pace),
   );
-  const written = (await Promise.all(lanes)).reduce((sum, spans) => sum + spans, 0);
+  await Promise.all(lanes);
   await producer.close();
-  return written;
+  return [[first, numbers.next]];
 }
 
 async function writeLane(
   producer: KafkaProducer,
   place: { readonly topic: string; readonly partition: number },
-  until: number,
-  rate: number | undefined,
-): Promise<number> {
+  numbers: Numbers,
+  { seconds, rate }: Pace,
+): Promise<void> {
   const payload = payloadOf(SHAPE);
   const everyMs = rate === undefined ? 0 : (1000 * PARTITIONS) / rate;
+  const until = performance.now() + seconds * 1000;
   let due = performance.now() + (everyMs * place.partition) / PARTITIONS;
-  let spans = 0;
   while (performance.now() < until) {
-    if (everyMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(due - performance.now(), 0)));
-      due += everyMs;
-    }
-    payload.number(spans, Date.now());
+    const early = everyMs > 0 ? due - performance.now() : 0;
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+    // What had to wait for its turn is as old as if it had not.
+    const lateMs = everyMs > 0 ? performance.now() - due : 0;
+    due += everyMs;
+    payload.number(numbers.next, Date.now() - lateMs);
+    numbers.next += payload.items;
     const records = [{ key: undefined, value: payload.bytes, headers: [] }];
     const group = { ...place, records, timestampMs: Date.now() };
     const [fault] = await producer.send([group], AbortSignal.timeout(30_000));
     if (fault !== undefined) throw new Error(fault.message);
-    spans += payload.items;
-  }
-  return spans;
-}
-
-/** What arrived at an end since it was reset. */
-interface Arrived {
-  readonly items: number;
-  /** Of `performance.now()`, when the last of it was seen. */
-  readonly lastAt: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-interface End {
-  open(): Promise<void>;
-  reset(): Promise<void>;
-  /** Resolves once nothing has arrived for a while. */
-  settled(): Promise<Arrived>;
-  close(): Promise<void>;
-}
-
-/** The sink process behind a gateway that reads. */
-class SinkEnd implements End {
-  readonly #sink: Sink;
-
-  constructor(sink: Sink) {
-    this.#sink = sink;
-  }
-
-  open(): Promise<void> {
-    return this.#sink.reset(true);
-  }
-
-  reset(): Promise<void> {
-    return this.#sink.reset(true);
-  }
-
-  async settled(): Promise<Arrived> {
-    const quietMs = 1000;
-    const { items, p50, p99 } = await this.#sink.settled(quietMs);
-    return { items, p50, p99, lastAt: performance.now() - quietMs };
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-const MARK_BYTES = Buffer.alloc(4);
-MARK_BYTES.writeUInt32BE(MARK);
-
-/** A reader of the topic that a gateway writes, in this process. */
-class TopicEnd implements End {
-  readonly #place: KafkaOptions;
-  #items = 0;
-  #lastAt = 0;
-  #ages: number[] = [];
-  #close: () => Promise<void> = () => Promise.resolve();
-
-  constructor(place: KafkaOptions) {
-    this.#place = place;
-  }
-
-  async open(): Promise<void> {
-    const { brokers, topic } = this.#place;
-    const consumer = (await loadKafkaLibrary('platformatic')).createConsumer({
-      ...CONNECTION,
-      brokers,
-      groupId: `${topic}-end`,
-      topics: [topic],
-      initialOffset: 'earliest',
-      sessionTimeoutMs: 30_000,
-      heartbeatIntervalMs: 3000,
-      rebalanceTimeoutMs: 30_000,
-      strategies: ['cooperative-sticky'],
-      minFetchBytes: 1,
-      maxFetchBytes: MESSAGE_BYTES * 2,
-      maxPartitionFetchBytes: MESSAGE_BYTES,
-      maxFetchWaitMs: 50,
-    });
-    const events = {
-      assigned: () => undefined,
-      revoked: () => Promise.resolve(),
-      records: ({ records }: { readonly records: readonly IncomingRecord[] }) => {
-        for (const record of records) this.#take(record);
-        return true;
-      },
-      failed: ({ message }: { readonly message: string }) => console.error(message),
-    };
-    const fault = await consumer.start(events, AbortSignal.timeout(30_000));
-    if (fault !== undefined) throw new Error(fault.message);
-    this.#close = () => consumer.close(AbortSignal.timeout(5000));
-  }
-
-  reset(): Promise<void> {
-    this.#items = 0;
-    this.#ages = [];
-    return Promise.resolve();
-  }
-
-  async settled(): Promise<Arrived> {
-    const quietMs = 1000;
-    for (let last = -1; last !== this.#items; ) {
-      last = this.#items;
-      await new Promise((resolve) => setTimeout(resolve, quietMs));
-    }
-    const ages = this.#ages.toSorted((a, b) => a - b);
-    const at = (share: number) => ages[Math.floor(ages.length * share)] ?? 0;
-    return { items: this.#items, lastAt: this.#lastAt, p50: at(0.5), p99: at(0.99) };
-  }
-
-  close(): Promise<void> {
-    return this.#close();
-  }
-
-  #take({ value }: IncomingRecord): void {
-    if (value === undefined) return;
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    const first = bytes.indexOf(MARK_BYTES);
-    this.#ages.push(ageMs(bytes.readUInt32BE(first + 4), Date.now()));
-    this.#items += SHAPE.items;
-    this.#lastAt = performance.now();
   }
 }
 
