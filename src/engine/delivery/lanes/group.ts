@@ -15,6 +15,12 @@ export interface LaneOptions {
   divide(batch: Batch): readonly (Batch | undefined)[];
 }
 
+/**
+ * As many requests may go one after the other before the lanes are worth it: to divide a batch costs as
+ * much as everything else that is done with it, and a backend that keeps up never lets more wait.
+ */
+export const WHOLE_REQUESTS = 4;
+
 type Retry = Outcome & { kind: 'retry' };
 
 /** Something that may be sent now. */
@@ -61,7 +67,8 @@ export class Group {
   next(now: boolean): Sendable | undefined {
     if (this.#wholeUnderWay) return undefined;
     const { whole, joinBytes } = this.#options;
-    const fits = whole && this.waitingBytes <= joinBytes;
+    const isLittle = this.#waiting.length === 1 || this.waitingBytes <= WHOLE_REQUESTS * joinBytes;
+    const fits = whole && isLittle;
     if (this.#waiting.length > 0) {
       if (fits && !this.#isInLanes()) return this.#nextWhole();
       if (now || (!fits && this.#hasFreeLane())) this.#divideWaiting();

@@ -2,10 +2,10 @@
  * Several requests at once, and every series in order.
  *
  *   shipments ─▶ one group a tenant ─┬─▶ whole        while one request at a time is enough
- *                                    └─▶ lane 0 … n   once more waits than one request holds
+ *                                    └─▶ lane 0 … n   once more waits than a few requests hold
  *
- * A lane has some of the series and one request under way. As long as what waits fits one
- * request it is joined and sent whole, which takes all lanes of its group: nothing is cut. When
+ * A lane has some of the series and one request under way. As long as one batch waits, or what fits
+ * a few requests, it is joined and sent whole, which takes all lanes of its group: nothing is cut. When
  * more waits it is divided between the lanes, where again what waits is joined. A request that
  * fails whole is divided for its repeats, so that a repeat holds up its own lane alone.
  */
@@ -14,7 +14,7 @@ import type { Outcome } from '../../../contract/outcome.ts';
 import { partitionOf } from '../../queue/partition.ts';
 import type { Shipment } from '../shipment.ts';
 import type { Dispatch } from './dispatch.ts';
-import { Group, type LaneOptions, type Sendable } from './group.ts';
+import { Group, type LaneOptions, type Sendable, WHOLE_REQUESTS } from './group.ts';
 
 export interface LaneDispatchOptions extends LaneOptions {
   readonly clock: Clock;
@@ -48,8 +48,9 @@ export class LaneDispatch implements Dispatch {
   }
 
   get hungry(): boolean {
-    // As much as all lanes can send next: what is at hand when one becomes free goes out together.
-    return this.#waitingBytes < this.#options.joinBytes * this.#slots;
+    // As much as all lanes can send next, once it is too much to go whole: what is at hand when
+    // one becomes free goes out together.
+    return this.#waitingBytes < this.#options.joinBytes * (this.#slots + WHOLE_REQUESTS);
   }
 
   get idle(): boolean {
