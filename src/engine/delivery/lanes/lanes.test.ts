@@ -75,7 +75,14 @@ test('what does not fit a few requests is divided, and joined again in its lane'
   await idle();
   assert.equal(backend.mostUnderWay, LANES);
   const byLane = contents(backend.sent).toSorted(([a = 0], [b = 0]) => a - b);
-  const joined = [[1, 4, 7], [2, 5, 8], [3, 6, 9], [10, 13], [11, 14], [12, 15]];
+  const joined = [
+    [1, 4, 7],
+    [2, 5, 8],
+    [3, 6, 9],
+    [10, 13],
+    [11, 14],
+    [12, 15],
+  ];
   assert.deepEqual(byLane, [[0], ...joined]);
 });
 
