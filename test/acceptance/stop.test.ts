@@ -22,7 +22,7 @@ for (const batch of ['', ', batch: { flush_timeout: 500ms }']) {
       exporters: `
   otlp_http:
     endpoint: http://127.0.0.1:${backend.http}
-    sending_queue: { queue_size: 10000${batch} }`,
+    sending_queue: { queue_size: 10000, num_consumers: 20${batch} }`,
       to: 'otlp_http',
       service: '  shards: 2\n  shutdown_timeout: 10s',
     });
