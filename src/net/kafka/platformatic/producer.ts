@@ -8,6 +8,7 @@ import { faultOf, nameOfCode } from './errors.ts';
 import { Identity, Turns } from './identity.ts';
 import { Leaders } from './leaders.ts';
 import { type EncodedBatch, produceApi, type ProduceResponse } from './produce.ts';
+import { wireOf } from './wire.ts';
 
 type Answer = KafkaFault | undefined;
 
@@ -46,6 +47,8 @@ export class PlatformaticProducer implements KafkaProducer {
         autocreateTopics: options.allowAutoTopicCreation,
       }),
     );
+    // At once, as later the library may be in the middle of a response.
+    this.#client.connections.on('connect', ({ connection }) => void wireOf(connection));
     this.#leaders = new Leaders(this.#client, options.brokers);
   }
 

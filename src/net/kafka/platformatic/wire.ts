@@ -40,7 +40,10 @@ const SIGN = -(2 ** 31);
 
 const wires = new WeakMap<Connection, Wire>();
 
-/** What carries requests on a connection that is logged in. */
+/**
+ * What carries requests on a connection that is logged in. First called while the library waits for
+ * nothing on it.
+ */
 export function wireOf(connection: Connection): Wire {
   const known = wires.get(connection);
   if (known !== undefined) return known;
