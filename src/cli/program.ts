@@ -22,7 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const USAGE = `usage: millrace COMMAND [FLAGS]
 
-  run           --config FILE       run the gateway until SIGTERM or SIGINT
+  run           --config FILE       run the gateway until SIGTERM or SIGINT; also without the word
   validate      --config FILE       check everything without binding a port or contacting anything
   print-config  --config FILE       show the configuration merged and expanded, without secrets
   schema                            JSON Schema of the configuration, for editors
@@ -42,7 +42,9 @@ const USAGE = `usage: millrace COMMAND [FLAGS]
 
 /** Runs one command line, without the name of the program. Answers the exit code. */
 export async function program(words: readonly string[], terminal: Terminal): Promise<number> {
-  const [name, ...rest] = words;
+  // The OpenTelemetry Collector runs what it is given, without a command in front.
+  const isBare = /^--(?:config|set)(?:=|$)/.test(words[0] ?? '');
+  const [name, ...rest] = isBare ? ['run', ...words] : words;
   if (name === undefined || name === 'help' || words.includes('--help') || name === '-h') {
     terminal.out(USAGE);
     return name === undefined ? EXIT.usage : EXIT.ok;

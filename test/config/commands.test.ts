@@ -252,6 +252,9 @@ test('a command line nobody can make sense of is answered with the remedy', asyn
   };
   await check(['valdate'], /there is no command "valdate", did you mean "validate"\?/);
   await check(['validate'], /no configuration is given; write --config FILE/);
+  // As the OpenTelemetry Collector is started: without a command.
+  await check(['--config', GOOD, '--frmat'], /unknown option '--frmat'/);
+  await check(['--set=a.b=c'], /no configuration is given; write --config FILE/);
   await check(['validate', '--confi', 'x'], /unknown option '--confi'/);
   await check(['validate', GOOD, '--mode', 'x'], /unknown option '--mode'/);
   await check(

@@ -1,7 +1,7 @@
 import { Findings, type Place } from '../mistakes.ts';
-import { parseYaml } from './parse.ts';
+import { MAX_DEPTH, parseYaml } from './parse.ts';
 import { readSource, type Environment, type Retrieved } from './provider.ts';
-import { pathText, type Scalar, type Tree } from './tree.ts';
+import { isNothing, pathText, type Scalar, type Tree } from './tree.ts';
 
 /** Replacements per configuration, so that values that name each other come to an end. */
 const MAX_ROUNDS = 1000;
@@ -31,6 +31,10 @@ class Expander {
   }
 
   expand(tree: Tree, path: readonly PropertyKey[], literal = true): Tree {
+    if (path.length > MAX_DEPTH && !isNothing(tree)) {
+      this.#giveUp(`nests more than ${MAX_DEPTH} levels`, tree.place, path.slice(0, 1));
+      return { kind: 'scalar', value: null, place: tree.place };
+    }
     switch (tree.kind) {
       case 'mapping': {
         const entries = [...tree.entries].map(

@@ -21,6 +21,9 @@ import { pathText, type Tree } from './tree.ts';
 /** Above this many values a document is taken for an attack with aliases. */
 const MAX_NODES = 200_000;
 
+/** Below this many levels a value is taken for one that holds itself. */
+export const MAX_DEPTH = 100;
+
 /** What a text is called in messages, and where it stands when it is part of another. */
 export interface Origin {
   readonly file: string;
@@ -46,6 +49,8 @@ export function parseYaml(text: string, origin: Origin, findings: Findings): Tre
   return reader.read(document.contents, start, []);
 }
 
+const TOO_DEEP = `has values nested more than ${MAX_DEPTH} levels deep; does one hold itself?`;
+
 /** The text at the place of an error may be a secret. What follows the first error follows from it. */
 function withoutExcerpt(message: string): string {
   const sentence = (message.split(' at line ')[0] ?? message).replace(/: ".*$/s, '');
@@ -59,6 +64,7 @@ class Reader {
   readonly #findings: Findings;
   readonly #anchors = new Map<Alias, Node>();
   #nodes = 0;
+  #tooDeep = false;
 
   constructor(document: Document, lines: LineCounter, origin: Origin, findings: Findings) {
     this.#document = document;
@@ -82,6 +88,11 @@ class Reader {
           `more than ${MAX_NODES} values; too many aliases?`,
         );
       }
+      return { kind: 'scalar', value: null, place };
+    }
+    if (path.length > MAX_DEPTH) {
+      if (!this.#tooDeep) this.#findings.error(place, pathText(path.slice(0, 1)), TOO_DEEP);
+      this.#tooDeep = true;
       return { kind: 'scalar', value: null, place };
     }
     if (isAlias(node)) return this.read(this.#resolve(node), place, path);

@@ -97,3 +97,28 @@ test('anchors, aliases and merge keys work, and cannot be made to explode', () =
   const { found } = read([`yaml:${levels.join('\n')}`]);
   assert.match(found[0] ?? '', /more than 200000 values; too many aliases\?/);
 });
+
+test('values that hold themselves, or are nested beyond reason, are a mistake with a place', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-nested-'));
+  writeFileSync(join(directory, 'self.yaml'), 'ok: 1\na: {b: "${file:self.yaml}"}\n');
+  writeFileSync(join(directory, 'twice.yaml'), 'a: ["${file:twice.yaml}", "${file:twice.yaml}"]\n');
+  const check = (uri: string, expected: RegExp): void => {
+    const { found } = read([uri], [], directory);
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', expected);
+  };
+  check('yaml:x: &x [*x]', /^yaml:1:8 x: has values nested more than 100 levels deep/);
+  check(
+    `yaml:x: ${'['.repeat(200)}${']'.repeat(200)}`,
+    /x: has values nested more than 100 levels/,
+  );
+  check(
+    `yaml:x: ${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+    /^yaml:1:\d+ cannot parse as YAML: maximum call stack/,
+  );
+  check(
+    'self.yaml',
+    /^self\.yaml:\d+:\d+ a: \$\{…\} nests more than 100 levels; does a value name itself/,
+  );
+  check('twice.yaml', /a.* \$\{…\} (nests more than 100|does not come to an end)/);
+});
