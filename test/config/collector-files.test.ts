@@ -172,3 +172,8 @@ test('the JSON Schema accepts what loads: files of the Collector and those in pi
   const bad = parse('{exporters: {debug: {verbosty: 1}}, service: {pipelines: {}}}') as unknown;
   assert.equal(schema.safeParse(bad).success, false);
 });
+
+test('expressions in the JSON Schema are read alike by every kind of checker', async () => {
+  const text = JSON.stringify(await fileSchema(registry));
+  assert.doesNotMatch(text, /\[\^\]/, '[^] is known to JavaScript alone');
+});

@@ -84,6 +84,13 @@ test('an exporter may fail for a minute before health says so, and names it', ()
   ]);
 });
 
+test('one item waits, several wait', () => {
+  const { health, set } = gateway();
+  set(0, 'exporter_failing_since_seconds', NOW - 61, 'slow');
+  set(0, 'exporter_held_items', 1, 'slow');
+  assert.match(health.report().reasons[0] ?? '', /; 1 item waits in its queue$/);
+});
+
 test('a queue whose oldest data is more than five minutes old is behind', () => {
   const { health, set } = gateway();
   set(0, 'exporter_queue_oldest_timestamp_seconds', NOW - 301, 'slow');

@@ -101,7 +101,8 @@ export class Health {
     const { registry } = this.#options;
     return this.#older('exporter_failing_since_seconds', this.#limits.failing, (id, seconds) => {
       const held = registry.sum('exporter_held_items', { exporter: id });
-      const waiting = held > 0 ? `; ${held} items wait in its queue` : '';
+      const items = held === 1 ? 'item waits' : 'items wait';
+      const waiting = held > 0 ? `; ${held} ${items} in its queue` : '';
       return `exporter ${id} has failed for ${lengthOf(seconds)}${waiting}`;
     });
   }

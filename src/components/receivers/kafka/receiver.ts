@@ -94,7 +94,7 @@ export class KafkaReceiver implements Receiver {
         wait = FIRST_WAIT_MS;
         continue;
       }
-      if (problem !== undefined) this.#failed(problem);
+      if (problem !== undefined && !signal.aborted) this.#failed(problem);
       await pause(wait, signal);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
@@ -105,7 +105,7 @@ export class KafkaReceiver implements Receiver {
     if (!hasExpressions(this.#sources)) return routesOf(this.#sources, []);
     const existing = await library.listTopics(this.#connection, this.#stopping.signal);
     if ('kind' in existing) {
-      this.#failed(existing);
+      if (!this.#stopping.signal.aborted) this.#failed(existing);
       return undefined;
     }
     const routes = routesOf(this.#sources, existing);

@@ -17,7 +17,7 @@ const DESCRIPTIONS: Readonly<Record<Kind, string>> = {
 const EXPANSION: JsonSchema = {
   description: 'A value from elsewhere.',
   type: 'string',
-  pattern: '\\$\\{[^]*\\}',
+  pattern: '\\$\\{[\\s\\S]*\\}',
 };
 
 /** Every definition of a registry, by kind, in the order of the registry. */
