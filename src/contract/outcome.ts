@@ -25,8 +25,12 @@ export type Outcome =
       readonly message: string;
       /** Milliseconds to wait at least; a receiver always puts a hint in its refusal. */
       readonly afterMs?: number;
-      /** `tenant`: a limit of this tenant alone (429); otherwise the gateway is busy (503). */
-      readonly scope?: 'tenant';
+      /**
+       * `tenant`: a limit of this tenant alone (429). `tenant_room`: its share of the room is taken,
+       * and drains by itself (429, and 503 in protocols whose senders drop what is answered 429).
+       * Otherwise the gateway is busy (503).
+       */
+      readonly scope?: 'tenant' | 'tenant_room';
     }
   | {
       readonly kind: 'rejected';

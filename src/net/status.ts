@@ -64,7 +64,7 @@ export function statusOf(outcome: Outcome): Status {
     case 'partial':
       return { http: 200, grpc: GRPC.ok, message: '' };
     case 'retry': {
-      const tenant = outcome.scope === 'tenant';
+      const tenant = outcome.scope !== undefined;
       return {
         http: tenant ? 429 : 503,
         grpc: tenant ? GRPC.resourceExhausted : GRPC.unavailable,

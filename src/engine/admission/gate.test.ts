@@ -188,7 +188,7 @@ describe('the gate of a receiver', () => {
     permitOf(gate.admit('a', 600));
     const tenant = refusalOf(gate.admit('a', 1));
     assert.equal(tenant.reason, 'tenant_memory_budget');
-    assert.equal(tenant.scope, 'tenant');
+    assert.equal(tenant.scope, 'tenant_room');
     permitOf(gate.admit('b', 400));
     const whole = refusalOf(gate.admit('c', 1));
     assert.equal(whole.reason, 'memory_budget');

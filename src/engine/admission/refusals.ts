@@ -15,7 +15,7 @@ export class Refusals {
     if (shortage === 'tenant_memory_budget') {
       const limit = this.#budget.tenantMaxBytes;
       const message = `tenant ${tenant} holds its share of the memory, at most ${limit} bytes and less while others need it; retry`;
-      return { kind: 'retry', reason: shortage, message, afterMs, scope: 'tenant' };
+      return { kind: 'retry', reason: shortage, message, afterMs, scope: 'tenant_room' };
     }
     const message = `all ${this.#budget.maxBytes} bytes of the memory budget are held; retry`;
     return { kind: 'retry', reason: shortage, message, afterMs };

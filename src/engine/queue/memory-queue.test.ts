@@ -229,7 +229,7 @@ test('TEN-8: a tenant that holds its share is refused alone, and one batch is al
     for (let times = 0; times < 2; times++) assert.equal(await queue.offer(of('a')), ACCEPTED);
     const refused = await queue.offer(of('a'));
     assert.equal(refused.kind === 'retry' && refused.reason, 'tenant_queue_full');
-    assert.equal(refused.kind === 'retry' && refused.scope, 'tenant');
+    assert.equal(refused.kind === 'retry' && refused.scope, 'tenant_room');
     assert.ok(refused.kind === 'retry' && (refused.afterMs ?? 0) > 0);
     assert.equal(await queue.offer(of('b')), ACCEPTED);
     (await take(queue)).settle(ACCEPTED);

@@ -219,7 +219,7 @@ export class MemoryQueue implements Queue {
       reason: 'tenant_queue_full',
       message: `tenant ${tenant} holds its share of the sending queue: ${size} of ${most} ${config.sizer}, ${bytes} bytes; send again later`,
       afterMs: this.#drain.waitFor(Math.max(over, this.capacity / 10), clock.now()),
-      scope: 'tenant',
+      scope: 'tenant_room',
     };
   }
 

@@ -93,6 +93,15 @@ test('PRW-R8: a full queue is 503 and a limit of a tenant 429, both with Retry-A
     scope: 'tenant',
   });
   await f(429, '1');
+  // Back-pressure, though it is this tenant alone that feels it: Prometheus would drop a 429.
+  running.intake.onConsume = () => ({
+    kind: 'retry',
+    reason: 'tenant_queue_full',
+    message: 'no room',
+    afterMs: 1000,
+    scope: 'tenant_room',
+  });
+  await f(503, '1');
   running.intake.onAdmit = { kind: 'retry', reason: 'memory', message: 'no room', afterMs: 4000 };
   await f(503, '4');
   assert.equal(running.intake.refusals.length, 1);

@@ -53,7 +53,9 @@ export function refusalReply(outcome: Outcome, asked: Asked): HttpReply {
   const headers = writtenHeaders(NOTHING, asked);
   if (retryAfterMs !== undefined)
     headers['retry-after'] = formatRetryAfter(backedOff(retryAfterMs, asked.attempt));
-  return textReply(http, message, headers);
+  // Prometheus drops what is answered 429 unless told otherwise, and the room will be free again.
+  const isRoom = outcome.kind === 'retry' && outcome.scope === 'tenant_room';
+  return textReply(isRoom ? 503 : http, message, headers);
 }
 
 /** Senders that tried often are asked to wait longer, and not all of them equally long. */
