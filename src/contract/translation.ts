@@ -22,4 +22,6 @@ export interface TranslationSettings {
   readonly customBuckets: boolean;
   /** Where type, help and unit go: with each series (2.0), apart from them (1.0), or nowhere. */
   readonly metadata: 'series' | 'families' | 'none';
+  /** Whether samples say since when their series counts: 2.0 alone has words for it. */
+  readonly startTimestamps: boolean;
 }

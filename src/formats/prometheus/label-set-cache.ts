@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { copyRange } from '../../wire/splice.ts';
-import { areEqual, hashRange } from './ranges.ts';
+import { areWordsEqual, hashWords } from './ranges.ts';
 
 /** What a cache is bounded by. */
 export interface LabelSetCacheOptions<V> {
@@ -12,7 +12,8 @@ export interface LabelSetCacheOptions<V> {
 }
 
 interface Entry<V> {
-  readonly key: Uint8Array;
+  readonly owner: number;
+  readonly key: DataView;
   readonly value: V;
 }
 
@@ -37,6 +38,9 @@ export class LabelSetCache<V> {
   readonly #segments: readonly LRUCache<number, Entry<V>>[];
   readonly #valueBytes: (value: V) => number;
   readonly #seed = randomInt(2 ** 31);
+  // The bytes asked about last, which the next question is about, too, more often than not.
+  #bytes: Uint8Array = NOTHING;
+  #view: DataView = new DataView(NOTHING.buffer);
   #evictions = 0;
 
   constructor({ maxBytes, valueBytes = () => 0 }: LabelSetCacheOptions<V>) {
@@ -66,25 +70,42 @@ export class LabelSetCache<V> {
     return this.#evictions;
   }
 
-  /** What is known of the labels from `start` to `end`; counts a hit or a miss. */
-  get(bytes: Uint8Array, start: number, end: number): V | undefined {
-    const hash = hashRange(bytes, start, end, this.#seed);
+  /**
+   * What is known of the labels from `start` to `end`; counts a hit or a miss. The same bytes of
+   * another owner, a number of 32 bits, are other labels.
+   */
+  // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
+  get(bytes: Uint8Array, start: number, end: number, owner = 0): V | undefined {
+    const hash = this.#hash(bytes, start, end, owner);
     const entry = this.#segmentOf(hash).get(hash);
-    if (entry === undefined || !isKey(entry.key, bytes, start, end)) {
-      this.misses++;
-      return undefined;
+    if (entry?.owner === owner) {
+      const { key, value } = entry;
+      const length = end - start;
+      if (key.byteLength === length && areWordsEqual(key, 0, this.#view, start, length)) {
+        this.hits++;
+        return value;
+      }
     }
-    this.hits++;
-    return entry.value;
+    this.misses++;
+    return undefined;
   }
 
   /** Remembers `value`; the bytes of the labels are copied. Too large an entry is not kept. */
   // oxlint-disable-next-line max-params -- the range of `get` and what to remember of it
-  set(bytes: Uint8Array, start: number, end: number, value: V): void {
-    const hash = hashRange(bytes, start, end, this.#seed);
+  set(bytes: Uint8Array, start: number, end: number, value: V, owner = 0): void {
+    const hash = this.#hash(bytes, start, end, owner);
     const key = new Uint8Array(end - start);
     copyRange(key, 0, bytes, [start, end]);
-    this.#segmentOf(hash).set(hash, { key, value });
+    this.#segmentOf(hash).set(hash, { owner, key: new DataView(key.buffer), value });
+  }
+
+  // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
+  #hash(bytes: Uint8Array, start: number, end: number, owner: number): number {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return hashWords(this.#view, start, end, this.#seed ^ Math.imul(owner, OWNER_MIX));
   }
 
   #segmentOf(hash: number): LRUCache<number, Entry<V>> {
@@ -94,7 +115,7 @@ export class LabelSetCache<V> {
   #segment(maxSize: number): LRUCache<number, Entry<V>> {
     return new LRUCache<number, Entry<V>>({
       maxSize,
-      sizeCalculation: ({ key, value }) => ENTRY_BYTES + key.length + this.#valueBytes(value),
+      sizeCalculation: ({ key, value }) => ENTRY_BYTES + key.byteLength + this.#valueBytes(value),
       dispose: (_entry, _hash, reason) => {
         if (reason === 'evict') this.#evictions++;
       },
@@ -102,7 +123,7 @@ export class LabelSetCache<V> {
   }
 }
 
-// oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
-function isKey(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  return key.length === end - start && areEqual(key, 0, bytes, start, key.length);
-}
+/** Spreads the numbers of owners over the seeds. */
+const OWNER_MIX = 0x9e3779b1;
+
+const NOTHING = new Uint8Array(0);

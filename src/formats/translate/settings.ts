@@ -10,4 +10,5 @@ export const DEFAULT_SETTINGS: TranslationSettings = Object.freeze({
   externalLabels: {},
   customBuckets: false,
   metadata: 'series',
+  startTimestamps: true,
 });

@@ -69,6 +69,7 @@ test('what arrived as OTLP is translated as the section says', () => {
     targetInfo: true,
     scopeInfo: true,
     metadata: 'none',
+    startTimestamps: false,
   });
   const strategy = 'UnderscoreEscapingWithoutSuffixes';
   assert.equal(wanted({ add_metric_suffixes: false }).strategy, strategy);
@@ -76,6 +77,7 @@ test('what arrived as OTLP is translated as the section says', () => {
   assert.equal(wanted(other).strategy, 'NoTranslation');
   assert.equal(wanted({ send_metadata: true }).metadata, 'families');
   assert.equal(wanted(V2).metadata, 'series');
+  assert.equal(wanted(V2).startTimestamps, true);
   const off = { target_info: { enabled: false }, disable_scope_info: true };
   assert.equal(wanted(off).targetInfo, false);
   assert.equal(wanted(off).scopeInfo, false);

@@ -33,6 +33,7 @@ export function translationOf(config: Keys): Partial<TranslationSettings> {
     targetInfo: config.target_info.enabled,
     scopeInfo: !config.disable_scope_info,
     metadata: isV1(config) ? families : 'series',
+    startTimestamps: !isV1(config),
   };
 }
 

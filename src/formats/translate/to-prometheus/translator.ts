@@ -60,8 +60,6 @@ export class OtlpToPrometheus {
     sizeCalculation: (_, key) => key.length * 8 + ENTRY_BYTES,
   });
   #nextSource = 0;
-  // The attributes of a point with the number of their source in front: the key of a label set.
-  #key = new Uint8Array(1024);
 
   constructor(settings: Partial<TranslationSettings> = {}) {
     this.#settings = { ...DEFAULT_SETTINGS, ...settings };
@@ -154,6 +152,7 @@ export class OtlpToPrometheus {
       if (walk.data.number !== metric.data) continue;
       while (walk.nextPoint()) {
         point.enter(bytes, walk.point.start, walk.point.end, shape);
+        if (!this.#settings.startTimestamps) point.startTime = 0;
         const { items } = sink.output;
         const { family, metadata } = about;
         write(metric.data, point, { family, metadata, set: this.#set(about.source) }, sink);
@@ -163,24 +162,16 @@ export class OtlpToPrometheus {
     return latest;
   }
 
-  /** The labels of the current point, found by its raw attributes. */
+  /** The labels of the current point, found by its source and its raw attributes. */
   #set(source: Source): LabelSet {
     const { attributeBytes, attributesStart, attributesEnd, shape } = this.#point;
-    const length = attributesEnd - attributesStart + 5;
-    if (this.#key.length < length) this.#key = new Uint8Array(length * 2);
-    const key = this.#key;
-    for (let i = 0; i < 4; i++) key[i] = source.id >>> (8 * i);
-    // The tag of attributes differs from one kind of point to the next, and is in the key anyway.
-    key[4] = shape.attributes;
-    if (length < 128) {
-      for (let i = 5; i < length; i++) key[i] = attributeBytes[attributesStart + i - 5]!;
-    } else key.set(attributeBytes.subarray(attributesStart, attributesEnd), 5);
-    const known = this.#sets.get(key, 0, length);
+    const { id } = source;
+    const known = this.#sets.get(attributeBytes, attributesStart, attributesEnd, id);
     if (known !== undefined) return known;
     const range = { start: attributesStart, end: attributesEnd };
     const texts = textsOf(attributeBytes, range, shape.attributes);
     const set = this.#labels.series(texts, source);
-    this.#sets.set(key, 0, length, set);
+    this.#sets.set(attributeBytes, attributesStart, attributesEnd, set, id);
     return set;
   }
 
