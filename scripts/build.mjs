@@ -14,7 +14,11 @@ function step(args) {
 step(['scripts/build-kernel.mjs']);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 step(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-for (const asset of ['wire/kernel.wasm', 'formats/prometheus/kernel.wasm', 'net/codec/snappy.wasm']) {
+for (const asset of [
+  'wire/kernel.wasm',
+  'formats/prometheus/kernel.wasm',
+  'net/codec/snappy.wasm',
+]) {
   const source = join(root, 'src', asset);
   if (!existsSync(source)) continue;
   mkdirSync(dirname(join(root, 'dist', asset)), { recursive: true });

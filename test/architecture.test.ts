@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { registry } from '../src/registry.ts';
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
-const files = globSync('**/*.ts', { cwd: src }).filter((file) => !/^(?:wire|formats\/prometheus|net\/codec)\/kernel\//.test(file));
+const files = globSync('**/*.ts', { cwd: src }).filter(
+  (file) => !/^(?:wire|formats\/prometheus|net\/codec)\/kernel\//.test(file),
+);
 const sources = files.filter((file) => !file.endsWith('.test.ts'));
 
 /** Folder to floor; the longest prefix counts. Files directly in src/ are the entry floor. */
