@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Random } from '../../../test/property/otlp-requests.ts';
 import { ENTRY_BYTES, LabelSetCache } from './label-set-cache.ts';
 import { hashWords } from './ranges.ts';
 
@@ -43,6 +44,42 @@ test('the least recently used go first, and the bound counts keys, values and en
   assert.equal(cache.get(labelSet(0), 0, 300), 0);
   assert.equal(cache.get(labelSet(1), 0, 300), undefined);
   assert.deepEqual([cache.size, cache.evictions, cache.bytes], [10, 1, maxBytes]);
+});
+
+test('whatever the order and the bound, what is found is what was remembered last', () => {
+  const random = new Random(7);
+  for (const maxBytes of [3, 20, 200].map((entries) => entries * (ENTRY_BYTES + 300))) {
+    const cache = new LabelSetCache<string>({ maxBytes });
+    const given = new Map<string, string>();
+    for (let round = 0; round < 40_000; round++) {
+      // Runs in the same order, from anywhere, now and then somebody else's.
+      const index = random.next(3) === 0 ? random.next(60) : round % 60;
+      const [length, owner] = [index === 59 ? 0 : 300, random.next(20) === 0 ? 1 : 0];
+      const found = cache.get(labelSet(index), 0, length, owner);
+      const key = `${index} ${owner}`;
+      if (found !== undefined) assert.equal(found, given.get(key));
+      else {
+        given.set(key, `${key} ${round}`);
+        cache.set(labelSet(index), 0, length, `${key} ${round}`, owner);
+      }
+      assert.ok(cache.bytes <= maxBytes);
+    }
+    assert.ok(cache.hits > 0 && cache.misses >= given.size);
+  }
+});
+
+test('what comes in the same order all the time stays, however much passes by', () => {
+  const cache = new LabelSetCache<number>({ maxBytes: 100 * (ENTRY_BYTES + 300) });
+  const ask = (index: number): boolean => {
+    if (cache.get(labelSet(index), 0, 300) !== undefined) return true;
+    cache.set(labelSet(index), 0, 300, index);
+    return false;
+  };
+  for (let index = 0; index < 10; index++) ask(index);
+  for (let round = 0; round < 500; round++) {
+    for (let index = 0; index < 10; index++) assert.ok(ask(index));
+    ask(1000 + round);
+  }
 });
 
 test('an entry larger than its share of the cache is not kept', () => {

@@ -12,9 +12,13 @@ export interface LabelSetCacheOptions<V> {
 }
 
 interface Entry<V> {
-  readonly owner: number;
-  readonly key: DataView;
-  readonly value: V;
+  /** `NOBODY` once the entry is no longer held. */
+  owner: number;
+  key: DataView;
+  value: V | undefined;
+  /** What was asked for after this the last time. */
+  next: Entry<V> | undefined;
+  uses: number;
 }
 
 /** What an entry takes beside the bytes of its key: two objects, a buffer, its place in the list. */
@@ -24,9 +28,14 @@ export const ENTRY_BYTES = 400;
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 const MAX_SEGMENTS = 4096;
 
+/** Of so many uses one counts for the order in which entries go; a power of two. */
+const USES_PER_TOUCH = 16;
+
 /**
  * Remembers something about label sets, keyed by their raw bytes and bounded in bytes; the
- * least recently used go first. A hash finds the entry and a comparison of all bytes decides.
+ * least recently used go first, or nearly so. A hash finds the entry and a comparison of all bytes
+ * decides. Series come in the same order again and again, so the one that followed the last time
+ * is compared first, without a hash.
  *
  * There is one entry per hash: of two label sets with the same hash the later takes the place of
  * the other, which costs a miss and is never wrong.
@@ -40,7 +49,8 @@ export class LabelSetCache<V> {
   readonly #seed = randomInt(2 ** 31);
   // The bytes asked about last, which the next question is about, too, more often than not.
   #bytes: Uint8Array = NOTHING;
-  #view: DataView = new DataView(NOTHING.buffer);
+  #view: DataView = NO_KEY;
+  #last: Entry<V> | undefined;
   #evictions = 0;
 
   constructor({ maxBytes, valueBytes = () => 0 }: LabelSetCacheOptions<V>) {
@@ -72,40 +82,63 @@ export class LabelSetCache<V> {
 
   /**
    * What is known of the labels from `start` to `end`; counts a hit or a miss. The same bytes of
-   * another owner, a number of 32 bits, are other labels.
+   * another owner, a number of 0 or more, are other labels.
    */
   // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
   get(bytes: Uint8Array, start: number, end: number, owner = 0): V | undefined {
-    const hash = this.#hash(bytes, start, end, owner);
-    const entry = this.#segmentOf(hash).get(hash);
-    if (entry?.owner === owner) {
-      const { key, value } = entry;
-      const length = end - start;
-      if (key.byteLength === length && areWordsEqual(key, 0, this.#view, start, length)) {
+    this.#look(bytes);
+    const length = end - start;
+    const next = this.#last?.next;
+    if (next !== undefined && this.#isKey(next, start, length, owner)) {
+      // The first use of many goes the long way, and moves the entry to the front.
+      if ((++next.uses & (USES_PER_TOUCH - 1)) !== 0) {
+        this.#last = next;
         this.hits++;
-        return value;
+        return next.value;
       }
     }
-    this.misses++;
-    return undefined;
+    const hash = this.#hash(start, end, owner);
+    const entry = this.#segmentOf(hash).get(hash);
+    if (entry === undefined || !this.#isKey(entry, start, length, owner)) {
+      this.#last = undefined;
+      this.misses++;
+      return undefined;
+    }
+    if (this.#last !== undefined) this.#last.next = entry;
+    this.#last = entry;
+    this.hits++;
+    return entry.value;
   }
 
   /** Remembers `value`; the bytes of the labels are copied. Too large an entry is not kept. */
   // oxlint-disable-next-line max-params -- the range of `get` and what to remember of it
   set(bytes: Uint8Array, start: number, end: number, value: V, owner = 0): void {
-    const hash = this.#hash(bytes, start, end, owner);
-    const key = new Uint8Array(end - start);
-    copyRange(key, 0, bytes, [start, end]);
-    this.#segmentOf(hash).set(hash, { owner, key: new DataView(key.buffer), value });
+    this.#look(bytes);
+    const hash = this.#hash(start, end, owner);
+    const copy = new Uint8Array(end - start);
+    copyRange(copy, 0, bytes, [start, end]);
+    const key = new DataView(copy.buffer);
+    this.#segmentOf(hash).set(hash, { owner, key, value, next: undefined, uses: 0 });
+  }
+
+  #look(bytes: Uint8Array): void {
+    if (bytes === this.#bytes) return;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  #hash(start: number, end: number, owner: number): number {
+    return hashWords(this.#view, start, end, this.#seed ^ Math.imul(owner, OWNER_MIX));
   }
 
   // oxlint-disable-next-line max-params -- one call per series: an object would be an allocation
-  #hash(bytes: Uint8Array, start: number, end: number, owner: number): number {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    return hashWords(this.#view, start, end, this.#seed ^ Math.imul(owner, OWNER_MIX));
+  #isKey(entry: Entry<V>, start: number, length: number, owner: number): boolean {
+    const { key } = entry;
+    return (
+      entry.owner === owner &&
+      key.byteLength === length &&
+      areWordsEqual(key, 0, this.#view, start, length)
+    );
   }
 
   #segmentOf(hash: number): LRUCache<number, Entry<V>> {
@@ -115,9 +148,14 @@ export class LabelSetCache<V> {
   #segment(maxSize: number): LRUCache<number, Entry<V>> {
     return new LRUCache<number, Entry<V>>({
       maxSize,
-      sizeCalculation: ({ key, value }) => ENTRY_BYTES + key.byteLength + this.#valueBytes(value),
-      dispose: (_entry, _hash, reason) => {
+      sizeCalculation: ({ key, value }) => ENTRY_BYTES + key.byteLength + this.#valueBytes(value!),
+      dispose: (entry, _hash, reason) => {
         if (reason === 'evict') this.#evictions++;
+        // The entry in front still points here, and must not keep anything from being collected.
+        entry.owner = NOBODY;
+        entry.key = NO_KEY;
+        entry.value = undefined;
+        entry.next = undefined;
       },
     });
   }
@@ -126,4 +164,6 @@ export class LabelSetCache<V> {
 /** Spreads the numbers of owners over the seeds. */
 const OWNER_MIX = 0x9e3779b1;
 
+const NOBODY = -1;
 const NOTHING = new Uint8Array(0);
+const NO_KEY = new DataView(NOTHING.buffer);
