@@ -105,7 +105,10 @@ test('pipelines/prometheus.yaml runs as it is: scrapes, takes remote-write, deli
         (await gateway.page(page, '/metrics')).includes('up{cluster="eu-1"'),
       () => gateway.output(),
     );
-    assert.match(await gateway.page(metrics, '/targets'), /gateway \(1 of 1 up\)/);
+    await eventually(
+      async () => (await gateway.page(metrics, '/targets')).includes('gateway (1 of 1 up)'),
+      () => gateway.output(),
+    );
   } finally {
     assert.equal(await gateway.stop(), 0, gateway.output());
   }
